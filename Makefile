@@ -1,0 +1,59 @@
+# Everything a developer runs. `make` lists the targets; each makes what it needs, the environment included.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+# Worker processes of pytest: as many as there are processors, and no more than pay for their start.
+JOBS   ?= auto
+
+DEMO := She smiles warmly, then glances left and raises an eyebrow
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help env format lint types test test-fast demo bench clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+env: $(READY)  ## make .venv with the pinned packages (PYTHON=python3.12 picks another interpreter)
+
+# The stamp is written last: an installation that was cut short starts again.
+$(READY): pyproject.toml constraints.txt
+	@command -v "$(PYTHON)" >/dev/null || { \
+	  echo "$(PYTHON) was not found. TextuPortray needs Python 3.11 or newer: install it, or name yours with 'make PYTHON=/path/to/python3.11 …'." >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is $$("$(PYTHON)" -V 2>&1), but TextuPortray needs Python 3.11 or newer: name one with 'make PYTHON=/path/to/python3.11 …'." >&2; exit 1; }
+	"$(PYTHON)" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
+	@touch $@
+
+format: $(READY)  ## rewrite the code in the agreed format, mending what lint can mend
+	$(BIN)/ruff check --fix-only --quiet
+	$(BIN)/ruff format
+
+lint: $(READY)  ## check format and lint
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+
+types: $(READY)  ## check types
+	$(BIN)/mypy
+
+test: lint types  ## all checks: format, lint, types, import rule and every test
+	$(BIN)/python -m pytest -n $(JOBS) --maxprocesses 8
+
+test-fast: $(READY)  ## the tests that take no more than seconds
+	$(BIN)/python -m pytest -q -m 'not slow and not ray' -n $(JOBS) --maxprocesses 8
+
+demo: $(READY)  ## plan a take and print the conversation in which the regions agreed on it
+	@mkdir -p out
+	$(BIN)/textuportray plan "$(DEMO)" -o out/demo.json
+	$(BIN)/textuportray replay out/demo.take
+
+bench: $(READY)  ## run every tests/bench_*.py
+	@for script in tests/bench_*.py; do echo "== $$script"; PYTHONPATH=. $(BIN)/python "$$script" || exit 1; done
+
+clean:  ## remove the environment, caches and results
+	rm -rf $(VENV) out build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
