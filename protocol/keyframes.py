@@ -1,0 +1,155 @@
+"""Keyframes, curves and tracks: what a region proposes.
+
+Times and values are exact decimals of four places (a tenth of a millisecond, a ten-thousandth of a coefficient or degree):
+the float that is nearest to a whole number of ten-thousandths. They survive any text or binary format unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from protocol.channels import CHANNELS, WRITABLE, Region
+
+Mode = Literal["hold", "linear", "ease_in", "ease_out", "ease_in_out", "smooth", "cubic", "bezier", "min_jerk", "spring"]
+"""How a curve goes from a keyframe to the next (see `protocol.interpolation`)."""
+
+PLACES = 10_000
+MAX_SECONDS = 3600.0
+MAX_KEYFRAMES = 20_000
+"""The most keyframes that one curve may hold: an hour of dense talk stays far below."""
+
+
+def exact(value: float) -> float:
+    """The decimal of four places nearest to a number (ties to even), as the float that denotes it."""
+    return round(value * PLACES) / PLACES + 0.0
+
+
+def _is_exact(value: float) -> float:
+    if round(value * PLACES) / PLACES != value:
+        raise ValueError(f"{value!r} is not a decimal of four places")
+    return value
+
+
+Decimal4 = Annotated[float, Field(allow_inf_nan=False, ge=-MAX_SECONDS, le=MAX_SECONDS), AfterValidator(_is_exact)]
+Share = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1), AfterValidator(_is_exact)]
+
+
+class Frozen(BaseModel):
+    """A value: immutable, without unknown fields, no silent conversion of types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Source(Frozen):
+    """Where keyframes come from.
+
+    Attributes:
+        gesture: the gesture, emotional state or idle behaviour that they belong to.
+        words: the words of the direction that asked for it; empty for idle motion.
+        note: what was changed since, such as the constraint that a region yielded to.
+    """
+
+    gesture: Annotated[str, Field(max_length=80)]
+    words: Annotated[str, Field(max_length=400)] = ""
+    note: Annotated[str, Field(max_length=200)] = ""
+
+
+class Keyframe(Frozen):
+    """A value at a time, and how the curve goes on from there.
+
+    Attributes:
+        time: seconds from the start of the beat.
+        value: in the channel's unit.
+        mode: interpolation to the next keyframe.
+        handles: for `bezier`, (x1, y1, x2, y2) of the two handles in the unit square of the segment (x in 0..1).
+        source: index into the track's sources.
+    """
+
+    time: Decimal4
+    value: Decimal4
+    mode: Mode = "smooth"
+    handles: tuple[Share, Decimal4, Share, Decimal4] | None = None
+    source: Annotated[int, Field(ge=0, lt=4096)] = 0
+
+    @model_validator(mode="after")
+    def _handles_belong_to_bezier(self) -> Self:
+        if (self.mode == "bezier") != (self.handles is not None):
+            raise ValueError("a bezier keyframe, and no other, needs handles")
+        return self
+
+
+class Curve(Frozen):
+    """One channel's keyframes over one beat, in order of time, the first at 0.
+
+    Raises:
+        ValueError: unknown or derived channel, keyframes out of order, or a value outside the channel's range.
+    """
+
+    channel: str
+    keys: Annotated[tuple[Keyframe, ...], Field(min_length=1, max_length=MAX_KEYFRAMES)]
+
+    @model_validator(mode="after")
+    def _keeps_the_channel(self) -> Self:
+        channel = CHANNELS.get(self.channel)
+        if channel is None or channel.derived:
+            raise ValueError(f"{self.channel} is not a channel that can be written")
+        if self.keys[0].time != 0:
+            raise ValueError(f"{self.channel}: the first keyframe is at {self.keys[0].time} s, not at 0")
+        before = -1.0
+        for key in self.keys:
+            if key.time <= before:
+                raise ValueError(f"{self.channel}: keyframe at {key.time} s does not come after {before} s")
+            if not channel.low <= key.value <= channel.high:
+                raise ValueError(f"{self.channel}: {key.value} at {key.time} s is outside {channel.low:g}..{channel.high:g}")
+            before = key.time
+        return self
+
+
+class Track(Frozen):
+    """One region's curves over one beat: every channel that it writes, each once, in the order of the vocabulary.
+
+    Raises:
+        ValueError: a channel is missing, repeated or another region's; a keyframe's source is not listed.
+    """
+
+    region: Region
+    curves: tuple[Curve, ...]
+    sources: Annotated[tuple[Source, ...], Field(min_length=1, max_length=4096)]
+
+    @model_validator(mode="after")
+    def _owns_its_channels(self) -> Self:
+        names = tuple(curve.channel for curve in self.curves)
+        if names != WRITABLE[self.region]:
+            foreign = [name for name in names if name not in WRITABLE[self.region]]
+            what = f"{foreign[0]} is not its own" if foreign else "channels are missing, repeated or out of order"
+            raise ValueError(f"track of {self.region}: {what}")
+        for curve in self.curves:
+            for key in curve.keys:
+                if key.source >= len(self.sources):
+                    raise ValueError(
+                        f"{curve.channel}: keyframe at {key.time} s names source {key.source} of {len(self.sources)}"
+                    )
+        return self
+
+    def curve(self, channel: str) -> Curve:
+        """The curve of one of this region's channels."""
+        return self.curves[WRITABLE[self.region].index(channel)]
+
+
+def key(time: float, value: float, mode: Mode = "smooth", source: int = 0, **more: Any) -> Keyframe:
+    """A keyframe at the nearest exact decimals."""
+    return Keyframe(time=exact(time), value=exact(value), mode=mode, source=source, **more)
+
+
+def make_track(region: Region, curves: Iterable[Curve], sources: Iterable[Source]) -> Track:
+    """A track from curves in any order.
+
+    Raises:
+        ValueError: see :class:`Track`.
+    """
+    by_name = {curve.channel: curve for curve in curves}
+    ordered = [by_name.pop(name) for name in WRITABLE[region] if name in by_name]
+    return Track(region=region, curves=(*ordered, *by_name.values()), sources=tuple(sources))
