@@ -1,0 +1,71 @@
+"""What the coordinator's role remembers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from protocol.brief import Brief
+from protocol.channels import REGIONS, Region
+from protocol.keyframes import Track
+from protocol.messages import BeatOpened, Decided, EndState, Proposed, RoundOpened, TakeOpened, Vector, Violation
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What the coordinator knows of one region.
+
+    Attributes:
+        incarnation: the only one that may speak.
+        fallback: whether the fallback plays the region.
+        nonces: (nonce, incarnation) of the processes that were let in.
+        pending: nonce of a process that waits for the next beat.
+        proposal: the latest of this beat.
+        answered: whether it has answered the open question: proposed while proposals are gathered, voted in a round.
+        violations: what it objected to in this round.
+        decisions: its planner's answers for this beat.
+    """
+
+    region: Region
+    incarnation: int = 1
+    fallback: bool = False
+    nonces: tuple[tuple[str, int], ...] = ()
+    pending: str = ""
+    proposal: Proposed | None = None
+    answered: bool = False
+    violations: tuple[Violation, ...] = ()
+    decisions: tuple[Decided, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CoordinatorState:
+    """Everything that the coordinator's role remembers."""
+
+    phase: str = "idle"
+    opened: TakeOpened | None = None
+    brief: Brief | None = None
+    beat: BeatOpened | None = None
+    round: RoundOpened | None = None
+    end_state: EndState | None = None
+    members: tuple[Member, ...] = tuple(Member(region) for region in REGIONS)
+    committed: tuple[tuple[str, tuple[Track, ...]], ...] = ()
+    """(digest of the vector, tracks), for every beat so far."""
+
+    def member(self, region: str) -> Member:
+        """One region's entry."""
+        return self.members[REGIONS.index(region)]
+
+    def with_member(self, region: str, **changes: Any) -> CoordinatorState:
+        """The state with one region's entry changed."""
+        members = tuple(replace(m, **changes) if m.region == region else m for m in self.members)
+        return replace(self, members=members)
+
+    @property
+    def tracks(self) -> tuple[Track, ...]:
+        """The tracks that are proposed, one of each region that has proposed."""
+        return tuple(member.proposal.track for member in self.members if member.proposal)
+
+    @property
+    def vector(self) -> Vector:
+        """Which proposals these are, once all regions have proposed."""
+        return Vector(versions=tuple(member.proposal.version for member in self.members if member.proposal))

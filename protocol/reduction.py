@@ -1,0 +1,146 @@
+"""From samples back to keyframes: the few points that carry a sampled curve, and putting them into an existing one.
+
+Repairs work on samples, since most couplings hold between values at the same moment. What they changed is written back as
+keyframes over the changed span alone; everything else keeps its keyframes, modes and sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
+
+from numpy.typing import NDArray
+
+from protocol.channels import CHANNELS, Unit
+from protocol.interpolation import compile_arrays
+from protocol.keyframes import Curve, Keyframe, Source, Track, key
+
+TOLERANCES: Mapping[Unit, float] = MappingProxyType({"share": 0.003, "degree": 0.06, "cm": 0.02})
+"""How far keyframes may stray from the samples that they stand for: below what anyone sees."""
+
+_COARSE = 4
+"""How many times coarser than the tolerance the first polyline may be: smooth keyframes follow a curve better than chords."""
+_REFINEMENTS = 3
+_ANY = 1e6
+"""Beyond every channel's range."""
+
+
+def knots(times: NDArray[np.float64], values: NDArray[np.float64], tolerance: float) -> list[int]:
+    """Indices of the points whose polyline stays within a tolerance of all points (Ramer 1972, Douglas and Peucker 1973).
+
+    Args:
+        times: float64 [points], ascending.
+        values: float64 [points].
+        tolerance: largest distance in value.
+
+    Returns:
+        Ascending indices, the first and the last point always among them; only the first if all values are within the
+        tolerance of it.
+    """
+    if (np.abs(values - values[0]) <= tolerance * 0.5).all():
+        return [0]
+    kept, open_spans = {0, len(values) - 1}, [(0, len(values) - 1)]
+    while open_spans:
+        start, stop = open_spans.pop()
+        if stop - start < 2:
+            continue
+        inner = slice(start + 1, stop)
+        share = (times[inner] - times[start]) / (times[stop] - times[start])
+        away = np.abs(values[inner] - (values[start] + (values[stop] - values[start]) * share))
+        worst = int(np.argmax(away))
+        if away[worst] > tolerance:
+            middle = start + 1 + worst
+            kept.add(middle)
+            open_spans += [(start, middle), (middle, stop)]
+    return sorted(kept)
+
+
+def fitted(times: NDArray[np.float64], values: NDArray[np.float64], tolerance: float) -> list[tuple[float, float]]:
+    """The few points whose smooth curve (`protocol.interpolation`) stays near sampled values.
+
+    Args:
+        times: float64 [points], ascending.
+        values: float64 [points].
+        tolerance: how far the curve may stray, in value; up to half as much again where points are as dense as the samples.
+    """
+    fine = tolerance * _COARSE
+    for _ in range(_REFINEMENTS):
+        chosen = knots(times, values, fine)
+        points = compile_arrays(times[chosen], values[chosen], ["smooth"] * len(chosen), None, -_ANY, _ANY)
+        if (np.abs(points.sample(times) - values) <= 1.5 * tolerance).all():
+            break
+        fine = fine / 3
+    return [(float(times[n]), float(values[n])) for n in chosen]
+
+
+def rewritten(
+    track: Track, rows: Mapping[str, NDArray[np.float64]], before: Mapping[str, NDArray[np.float64]], rate: float, note: str
+) -> Track:
+    """A track whose curves pass through changed samples.
+
+    Args:
+        track: the track as it was.
+        rows: by channel the samples that it should have, float64 [frames] from the start of the beat to its end.
+        before: the samples that it has.
+        rate: frames per second of both.
+        note: why it changed; goes into the sources of the new keyframes.
+    """
+    curves, sources = [], list(track.sources)
+    for curve in track.curves:
+        tolerance = TOLERANCES[CHANNELS[curve.channel].unit]
+        new, old = rows.get(curve.channel), before.get(curve.channel)
+        if new is None or old is None or (np.abs(new - old) <= tolerance * 0.25).all():
+            curves.append(curve)
+            continue
+        curves.append(_through(curve, new, old, rate, tolerance, sources, note))
+    return track.model_copy(update={"curves": tuple(curves), "sources": tuple(sources)})
+
+
+def _through(
+    curve: Curve,
+    new: NDArray[np.float64],
+    old: NDArray[np.float64],
+    rate: float,
+    tolerance: float,
+    sources: list[Source],
+    note: str,
+) -> Curve:
+    times = np.arange(len(new)) / rate
+    changed = np.flatnonzero(np.abs(new - old) > tolerance * 0.25)
+    # Keyframes that rule the curve where it changes: from the one before the change to the one after it.
+    keys = list(curve.keys)
+    first = max(n for n, k in enumerate(keys) if k.time <= times[changed[0]] or n == 0)
+    until = float(times[changed[-1]])
+    last = next((n for n, k in enumerate(keys) if k.time > until), len(keys))
+    start = int(np.searchsorted(times, keys[first].time))
+    stop = int(np.searchsorted(times, keys[last].time)) if last < len(keys) else len(times)
+    source = _noted(sources, keys[first].source, note)
+    wanted = np.clip(new[start:stop], CHANNELS[curve.channel].low, CHANNELS[curve.channel].high)
+    inner = [key(time, value, "smooth", source) for time, value in fitted(times[start:stop], wanted, tolerance)]
+    return curve.model_copy(update={"keys": _joined(keys[:first], keys[first], inner, keys[last:], source)})
+
+
+def _joined(
+    before: list[Keyframe], leader: Keyframe, inner: list[Keyframe], after: list[Keyframe], source: int
+) -> tuple[Keyframe, ...]:
+    """Keyframes in order of time; `leader` starts the rewritten span and keeps its value unless the span starts with it."""
+    result = list(before)
+    if not inner or inner[0].time > leader.time:
+        result.append(leader.model_copy(update={"mode": "smooth", "handles": None, "source": source}))
+    for one in inner:
+        if not result or one.time > result[-1].time:
+            result.append(one)
+    while after and result and after[0].time <= result[-1].time:
+        result.pop()
+    # A value held until the next keyframe stays held: a flat end needs no keyframe in between.
+    return (*result, *after)
+
+
+def _noted(sources: list[Source], old: int, note: str) -> int:
+    """Index of the old source with a note, added if it is new."""
+    noted = sources[old].model_copy(update={"note": note[:200]})
+    if noted not in sources:
+        sources.append(noted)
+    return sources.index(noted)

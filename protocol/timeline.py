@@ -1,0 +1,169 @@
+"""Committed tracks on one line of time, and a beat seen in its surroundings.
+
+A beat is judged together with the moments before it (its end state) and with its last values held for a while after it: a
+beat whose end cannot be held within the constraints would leave its successor nothing to do.
+"""
+
+from __future__ import annotations
+
+import math
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Annotated, Literal, Self
+
+import numpy as np
+
+from pydantic import Field, model_validator
+
+from protocol.channels import CHANNELS, INDEX, NAMES, REGIONS, WRITABLE, look_coefficients
+from protocol.constraints import Samples
+from protocol.interpolation import frame_times, sample_curve, sample_curves
+from protocol.keyframes import PLACES, Curve, Decimal4, Frozen, Source, Track, exact, key, make_track
+from protocol.messages import EndState, Tracks, require_tracks
+from protocol.reduction import TOLERANCES, knots
+
+RATE = 120
+"""Frames per second at which beats are judged; a multiple of 30, so that windows of 1/30 s are whole frames."""
+LOOK_BACK = 0.5
+"""Seconds before a beat that judgement can see: more than any rule looks back."""
+HOLD = 0.4
+"""Seconds after a beat for which its last values are held: longer than the slowest hard rule takes to bite."""
+
+
+class CommittedBeat(Frozen):
+    """A beat's place on the timeline and the four tracks that were committed for it."""
+
+    start: Annotated[Decimal4, Field(ge=0)]
+    end: Decimal4
+    tracks: Tracks
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        require_tracks(self.tracks)
+        return self
+
+
+class Timeline(Frozen):
+    """All committed tracks of a take: what its motion is sampled from."""
+
+    format: Literal["textuportray.timeline"] = "textuportray.timeline"
+    version: Literal[1] = 1
+    beats: Annotated[tuple[CommittedBeat, ...], Field(min_length=1)]
+
+    @property
+    def seconds(self) -> float:
+        """Length of the take so far."""
+        return self.beats[-1].end
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A beat in its surroundings, sampled at RATE.
+
+    Attributes:
+        samples: float64 [channels, frames].
+        first: the frame at which the beat starts.
+        last: the frame after the beat's last; what follows is its end held.
+    """
+
+    samples: Samples
+    first: int
+    last: int
+
+
+def rest() -> EndState:
+    """How a take begins: every channel at its rest value, without a past."""
+    return EndState(seconds=0.0, tracks=tuple(_at_rest(region) for region in REGIONS))
+
+
+def _at_rest(region: str) -> Track:
+    names = WRITABLE[region]  # type: ignore[index]
+    curves = [Curve(channel=name, keys=(key(0, 0, "hold"),)) for name in names]
+    return make_track(region, curves, (Source(gesture="rest"),))  # type: ignore[arg-type]
+
+
+def view(end_state: EndState, tracks: Sequence[Track], seconds: float) -> View:
+    """Sample a beat of a length in seconds, after the moments before it and with its end held after it."""
+    first = round(end_state.seconds * RATE)
+    last = first + math.floor(seconds * RATE + 1e-6) + 1
+    count = last + round(HOLD * RATE)
+    times = (np.arange(count) - first) / RATE
+    past, present = times[:first] + end_state.seconds, np.minimum(times[first:], seconds)
+    samples = np.zeros((len(NAMES), count))
+    _fill(samples[:, first:], tracks, present)
+    if first:
+        _fill(samples[:, :first], end_state.tracks, past)
+    look_coefficients(samples)
+    return View(samples, first, last)
+
+
+def _fill(samples: Samples, tracks: Sequence[Track], times: Samples) -> None:
+    """Write the values of tracks at times into the rows of their channels."""
+    moving = []
+    for track in tracks:
+        for curve in track.curves:
+            if len(curve.keys) == 1:
+                samples[INDEX[curve.channel]] = curve.keys[0].value
+            else:
+                moving.append(curve)
+    if moving:
+        samples[[INDEX[curve.channel] for curve in moving]] = sample_curves(moving, times)
+
+
+def end_state(seen: View, end: Sequence[Track], seconds: float) -> EndState:
+    """The last moments of a beat as the next one sees them.
+
+    Args:
+        seen: the beat in its surroundings.
+        end: the beat's tracks, for the exact values that they end with.
+        seconds: the beat's length.
+    """
+    frames = min(round(LOOK_BACK * RATE), seen.last - 1)
+    span = exact(frames / RATE)
+    times = span - np.arange(frames, -1, -1) / RATE
+    tracks = []
+    for track in end:
+        curves = []
+        for curve in track.curves:
+            tolerance = TOLERANCES[CHANNELS[curve.channel].unit]
+            values = seen.samples[INDEX[curve.channel], seen.last - 1 - frames : seen.last]
+            points = [(float(times[n]), float(values[n])) for n in knots(times, values, tolerance)]
+            # The last keyframe is what the next beat starts from: the exact end, not the last frame's value.
+            last = value_at(curve, seconds)
+            if len(points) == 1 or (len(points) == 2 and exact(points[0][1]) == last == exact(points[-1][1])):
+                keys = [key(0, last, "hold")]
+            else:
+                keys = [key(max(time, 0.0), value, "linear") for time, value in points[:-1]] + [key(span, last, "hold")]
+            curves.append(Curve(channel=curve.channel, keys=tuple(keys)))
+        tracks.append(make_track(track.region, curves, (Source(gesture="past"),)))
+    return EndState(seconds=span, tracks=tuple(tracks))
+
+
+def value_at(curve: Curve, time: float) -> float:
+    """A curve's value at one time, as an exact decimal."""
+    if len(curve.keys) == 1 or time >= curve.keys[-1].time:
+        return curve.keys[-1].value
+    return exact(float(sample_curve(curve, np.array([time]))[0]))
+
+
+def last_values(state: EndState) -> dict[str, float]:
+    """What every channel starts from in the beat after an end state."""
+    return {curve.channel: curve.keys[-1].value for track in state.tracks for curve in track.curves}
+
+
+def frame_count(seconds: float, fps: Fraction) -> int:
+    """How many frames a take has: those that start before its end."""
+    return math.ceil(Fraction(round(seconds * PLACES), PLACES) * fps)
+
+
+def sample(timeline: Timeline, fps: Fraction) -> Samples:
+    """The motion of a whole take: float64 [channels, frames], frame n at n / fps."""
+    times = frame_times(frame_count(timeline.seconds, fps), fps)
+    samples = np.zeros((len(NAMES), len(times)))
+    edges = [int(edge) for edge in np.searchsorted(times, [beat.start for beat in timeline.beats])]
+    for beat, start, stop in zip(timeline.beats, edges, [*edges[1:], len(times)], strict=True):
+        _fill(samples[:, start:stop], beat.tracks, times[start:stop] - beat.start)
+    look_coefficients(samples)
+    return samples
