@@ -1,0 +1,1 @@
+"""The director: turns a direction in words into a brief of timed beats."""

@@ -1,0 +1,85 @@
+"""A performed take cut into beats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agents.director.performance import Span
+from agents.director.timing import LEAST_STEP
+from protocol.brief import Act, Beat, Limit, Still
+from protocol.keyframes import exact
+
+
+def cut(
+    starts: Sequence[float],
+    told: Sequence[str],
+    spans: Sequence[Span],
+    stills: Sequence[Still],
+    limits: Sequence[Limit],
+    total: float,
+) -> tuple[Beat, ...]:
+    """Cut a take into beats at the starts of its steps; shorter ones than half a second join the one before.
+
+    Args:
+        starts: start of each step in seconds, exact decimals, ascending.
+        told: words of each step.
+        spans: acts on the take's clock.
+        stills: freezes on the take's clock.
+        limits: limits on the take's clock.
+        total: seconds of the take.
+    """
+    edges = [(0.0, "")]
+    for start, words in zip(starts, told, strict=True):
+        before, said = edges[-1]
+        if start - before < LEAST_STEP or total - start < LEAST_STEP:
+            joined = " / ".join(part for part in (said, words) if part and part not in said)
+            edges[-1] = (before, (joined or said)[:400])
+        else:
+            edges.append((start, words))
+    beats = []
+    for number, (start, words) in enumerate(edges):
+        end = edges[number + 1][0] if number + 1 < len(edges) else total
+        beats.append(
+            Beat(
+                start=start,
+                end=end,
+                summary=words or "rest",
+                acts=tuple(
+                    _act_of(span, start) for span in spans if span.start < end and span.end is not None and span.end > start
+                ),
+                limits=tuple(
+                    limit.model_copy(
+                        update={"start": exact(max(limit.start, start) - start), "end": exact(min(limit.end, end) - start)}
+                    )
+                    for limit in limits
+                    if limit.start < end and limit.end > start
+                ),
+                stills=tuple(
+                    Still(
+                        start=exact(max(still.start, start) - start), end=exact(min(still.end, end) - start), words=still.words
+                    )
+                    for still in stills
+                    if still.start < end and still.end > start
+                ),
+            )
+        )
+    return tuple(beats)
+
+
+def _act_of(span: Span, start: float) -> Act:
+    """A span as an act of the beat that begins at `start`."""
+    call = span.call
+    assert span.end is not None
+    return Act(
+        name=call.name,
+        start=exact(span.start - start),
+        end=exact(span.end - start),
+        strength=exact(call.strength),
+        speed=exact(span.speed),
+        side=call.side,
+        count=call.count,
+        yaw=exact(call.yaw),
+        pitch=exact(call.pitch),
+        regions=span.regions,
+        words=span.words,
+    )

@@ -1,0 +1,66 @@
+"""What was understood is told with its words, and what was not is named."""
+
+from __future__ import annotations
+
+import pytest
+
+from agents.director.reading import Reader
+from configs.lexicon import builtin_texts, load_lexicon
+
+READER = Reader(load_lexicon(builtin_texts()))
+
+
+@pytest.mark.parametrize(
+    ("text", "unread"),
+    [
+        ("The stock market closed.", ("stock", "market", "closed")),
+        ("The king of France is bald.", ("France", "bald")),
+        ("Рыжая лиса улыбается", ("Рыжая", "лиса", "улыбается")),
+        ("She smiles 🦑", ("🦑",)),
+        ("A young woman breaks into a happy smile.", ()),
+        ("He slowly raises his left eyebrow, then winks twice.", ()),
+        ("She smiles while juggling three oranges.", ("juggling", "three", "oranges")),
+        ("", ()),
+    ],
+)
+def test_words_that_could_not_be_used_are_named(text: str, unread: tuple[str, ...]) -> None:
+    assert READER.understand(text).unread == unread
+
+
+@pytest.mark.parametrize("text", ["The stock market closed.", "The shop is open.", "He lifted the price.", "42", "!?", "- - -"])
+def test_words_that_are_not_about_a_face_move_nothing(text: str) -> None:
+    assert READER.understand(text).steps == ()
+
+
+def test_what_was_understood_is_told_in_order_with_the_words_as_written() -> None:
+    understood = READER.understand("She SMILES warmly, then Glances left.").understood
+    assert understood == (("SMILES warmly", "tenderness, smile"), ("Glances left", "glance"))
+
+
+def test_words_of_an_act_hold_what_shaped_it() -> None:
+    (step,) = READER.understand("He very slowly raises his left eyebrow.").steps
+    assert [moment.cue.words for moment in step.moments] == ["very slowly raises his left eyebrow"]
+
+
+def test_slips_keep_the_words_as_they_were_written() -> None:
+    assert READER.understand("she rasies her eyebrows").understood == (("rasies her eyebrows", "raise_brows"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "entries"),
+    [
+        ("She closes her eyes, then opens them.", [["close_eyes"], ["open_eyes"]]),
+        ("He turns his head left and tilts it right.", [["turn_head", "tilt_head"]]),
+        ("Her eyes close, then open.", [["close_eyes"], ["open_eyes"]]),
+        ("He looks left, then right, then up.", [["look"], ["look"], ["look"]]),
+        ("Tilt your head left, then right.", [["tilt_head"], ["tilt_head"]]),
+        ("He raises his left eyebrow, then the right one.", [["raise_brows"], ["raise_brows"]]),
+    ],
+)
+def test_what_a_clause_leaves_out_is_taken_from_the_one_before(text: str, entries: list[list[str]]) -> None:
+    assert [[moment.cue.entry for moment in step.moments] for step in READER.understand(text).steps] == entries
+
+
+def test_reading_twice_gives_the_same() -> None:
+    text = "He waits, bored; then he hears a noise, his eyes widen and he looks up."
+    assert READER.understand(text) == READER.understand(text)
