@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from protocol.channels import CHANNELS, REGIONS, Region
-from protocol.keyframes import Decimal4, Frozen
+from protocol.keyframes import Decimal4, Frozen, exact
 
 Side = Literal["both", "left", "right"]
 Name = Annotated[str, Field(min_length=1, max_length=80)]
@@ -92,7 +92,7 @@ class Beat(Frozen):
 
     @model_validator(mode="after")
     def _has_a_length(self) -> Self:
-        if self.end - self.start < 0.1:
+        if exact(self.end - self.start) < 0.1:
             raise ValueError(f"a beat needs at least 0.1 s, not {self.start}..{self.end}")
         return self
 

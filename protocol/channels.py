@@ -124,7 +124,7 @@ def both_sides(name: str) -> tuple[str, ...]:
 
 # The range of eye angles that a look coefficient of 1 stands for, measured on ARKit capture: 35 degrees sideways and down,
 # 26 up. The dead zone keeps both directions of one eye at zero around the straight-ahead look, so that a fast jump through
-# the centre never shows half of each, however coarsely it is sampled; it is well inside the measured scatter (0.12).
+# the centre never shows half of each, whatever rate it is sampled at; it stays inside the measured scatter (0.12).
 _LOOK_FULL: Mapping[str, tuple[str, float]] = MappingProxyType(
     {
         "eyeLookOutLeft": ("eyeYawLeft", 35.0),
@@ -137,7 +137,7 @@ _LOOK_FULL: Mapping[str, tuple[str, float]] = MappingProxyType(
         "eyeLookDownRight": ("eyePitchRight", -35.0),
     }
 )
-LOOK_DEAD_ZONE = 0.06
+LOOK_DEAD_ZONE = 0.1
 
 
 def look_coefficients(samples: NDArray[np.float64]) -> None:

@@ -9,7 +9,7 @@ finished motion is verified at any frame rate (`strict=False`, with each rule's 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -44,6 +44,10 @@ Samples = NDArray[np.float64]
 
 WINDOW = 1 / 30
 """Seconds over which speeds are taken."""
+SLOWEST = 24
+"""Frames per second of the slowest rate at which a motion is to keep its constraints."""
+_CHORDS = (60, 30)
+"""Frames per second at which a motion is likely to be sampled before another program joins the frames by straight lines."""
 LIDS_SHUT = 0.6
 """Lids past this hide a sweep of the gaze."""
 HALF_CLOSED = 0.5
@@ -122,8 +126,9 @@ class Check:
             if isinstance(rule, Between):
                 yield Measure(names, value, np.full_like(value, rule.min), rule.min - value)
         elif isinstance(rule, Exclusive):
-            first, second = (samples[INDEX[name]] for name in rule.channels)
-            value = np.minimum(first, second)
+            # What is read off other channels gives no way itself, so there is no use in being stricter with it.
+            chords = strict and not all(CHANNELS[name].derived for name in rule.channels)
+            value = worst_on_chords(np.minimum, [samples[INDEX[name]] for name in rule.channels], rate if chords else 0)
             yield Measure(rule.channels, value, np.full_like(value, rule.max), value - rule.max)
         elif isinstance(rule, Range):
             rows = samples[[INDEX[name] for name in rule.channels]]
@@ -137,19 +142,24 @@ class Check:
             for row in np.flatnonzero((rates > limit).any(axis=1)):
                 yield Measure((rule.channels[row],), rates[row], np.full_like(rates[row], rule.max), rates[row] - rule.max)
         elif isinstance(rule, (Ceiling, Floor, Follows)):
-            driver = trailing_minimum(weighted(samples, rule.driver), round(rule.sustained * rate))
+            # At other rates "so many seconds" is rounded to frames: by half of one at 24 frames per second at most.
+            sustained = max(int((rule.sustained - 0.5 / SLOWEST) * rate), 0) if strict else round(rule.sustained * rate)
+            driver = trailing_minimum(weighted(samples, rule.driver), sustained)
             limit_at = piecewise(driver, rule.points)
             for name in rule.channels:
                 value = samples[INDEX[name]]
-                if isinstance(rule, Ceiling):
-                    excess = value - limit_at
-                elif isinstance(rule, Floor):
-                    excess = limit_at - value
-                else:
-                    excess = np.abs(value - limit_at) - rule.tolerance
-                yield Measure((name,), value, limit_at, excess)
+                if isinstance(rule, Follows):
+                    yield Measure((name,), value, limit_at, np.abs(value - limit_at) - rule.tolerance)
+                    continue
+                sign = 1.0 if isinstance(rule, Ceiling) else -1.0
+                excess = worst_on_chords(
+                    lambda value, driver, sign=sign: sign * (value - piecewise(driver, rule.points)),
+                    [value, driver],
+                    rate if strict else 0,
+                )
+                yield Measure((name,), limit_at + sign * excess, limit_at, excess)
         elif isinstance(rule, Drift):
-            value = sweeping(samples, rate, rule, self.margins.drift if strict else 0.0)
+            value = sweeping(samples, rate, rule, self.margins.drift if strict else 0.0, strict=strict)
             names = tuple(name for name in rule.names() if "Blink" not in name)
             yield Measure(names, value, np.full_like(value, rule.seconds), value - rule.seconds)
         else:
@@ -283,6 +293,29 @@ def accelerations(rows: Samples, rate: float) -> Samples:
     return bend / (WINDOW * WINDOW)
 
 
+def worst_on_chords(excess: Callable[..., Samples], rows: Sequence[Samples], rate: float) -> Samples:
+    """What is not linear in the channels, at its worst when a motion is sampled more coarsely and joined by straight lines.
+
+    Args:
+        excess: what is measured on some rows, frame by frame.
+        rows: float64 [frames] each.
+        rate: frames per second; 0 to measure the frames alone.
+
+    Returns:
+        float64 [frames]: the measure at each frame, or halfway to the frame 1/60 or 1/30 s before or after if that is larger.
+    """
+    worst = excess(*rows)
+    if all((row == row[0]).all() for row in rows):
+        return worst
+    for coarse in _CHORDS:
+        span = round(rate / coarse)
+        if 1 < span < len(worst):
+            halfway = excess(*((row[:-span] + row[span:]) / 2 for row in rows))
+            worst[:-span] = np.maximum(worst[:-span], halfway)
+            worst[span:] = np.maximum(worst[span:], halfway)
+    return worst
+
+
 def trailing_minimum(row: Samples, frames: int) -> Samples:
     """The smallest value over the last frames at each frame; before the start the first value held."""
     result = row
@@ -312,13 +345,25 @@ def head_turning(samples: Samples, rate: float) -> Samples:
     return yaw * yaw + pitch * pitch
 
 
-def sweeping(samples: Samples, rate: float, rule: Drift, widen: float = 0.0) -> Samples:
-    """At each frame, the length in seconds of the sweep of the gaze that the frame is part of; 0 outside."""
+def sweeping(samples: Samples, rate: float, rule: Drift, widen: float = 0.0, *, strict: bool = False) -> Samples:
+    """At each frame, the length in seconds of the sweep of the gaze that the frame is part of; 0 outside.
+
+    Args:
+        samples: the motion.
+        rate: frames per second.
+        rule: the band of speeds and how long they may last.
+        widen: share by which the band is widened at each end.
+        strict: sweeps less than a frame of the slowest rate apart count as one, since that rate may not tell them apart.
+    """
     yaw, pitch = (speeds(angle, rate) for angle in gaze(samples))
     squared = yaw * yaw + pitch * pitch
     slow, fast = rule.slow * (1 - widen), rule.fast * (1 + widen)
     turning = head_turning(samples, rate) > (slow / 2) * (slow / 2)
     swept = turning & (squared > slow * slow) & (squared < fast * fast) & (lids(samples) < LIDS_SHUT)
+    if strict:
+        for start, stop in list(runs(~swept)):
+            if start > 0 and stop < len(swept) and stop - start <= rate / SLOWEST:
+                swept[start:stop] = True
     lasted = np.zeros_like(yaw)
     for start, stop in runs(swept):
         lasted[start:stop] = (stop - start) / rate

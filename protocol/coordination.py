@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from protocol.brief import Brief
 from protocol.channels import Region
 from protocol.keyframes import Track
-from protocol.messages import BeatOpened, Decided, EndState, RegionRuling, TakeOpened, Violation
+from protocol.messages import BeatOpened, Decided, EndState, RegionRuling, TakeOpened, Vector, Violation
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class Audit:
     """The host is to check a vector that is about to be committed, and to say how the beat ends with it."""
 
     beat: BeatOpened
+    vector: Vector
     tracks: tuple[Track, ...]
 
 

@@ -28,7 +28,7 @@ from protocol.coordination import (
     Start,
     Stop,
 )
-from protocol.coordinator_state import CoordinatorState, Member
+from protocol.coordinator_state import CoordinatorState
 from protocol.keyframes import Track
 from protocol.machine import Event, Machine, Output, PeerError, Received, Row, Send
 from protocol.messages import (
@@ -118,10 +118,9 @@ def _gather(state: State, event: Received) -> Result:
 
 def _gather_last(state: State, event: Received) -> Result:
     after = _take_proposal(state, event)
-    assert after.opened is not None
     assert after.beat is not None
-    if COMMIT_AS_PROPOSED in after.opened.flags:
-        return replace(after, phase="auditing"), (Audit(after.beat, after.tracks),)
+    if _as_proposed(after):
+        return replace(after, phase="auditing"), (Audit(after.beat, after.vector, after.tracks),)
     return _open_round(after, 1, ())
 
 
@@ -148,7 +147,7 @@ def _vote_for(state: State, event: Received) -> Result:
     after = _take_vote(state, event)
     assert after.beat is not None
     assert after.round is not None
-    return replace(after, phase="auditing"), (Audit(after.beat, after.round.tracks),)
+    return replace(after, phase="auditing"), (Audit(after.beat, after.round.vector, after.round.tracks),)
 
 
 def _vote_on(state: State, event: Received) -> Result:
@@ -262,7 +261,7 @@ def _let_in(state: State, event: Received) -> Result:
     message = event.message
     assert isinstance(message, Rejoined)
     member = state.member(message.region)
-    if any(nonce == message.nonce for nonce, _ in member.nonces):
+    if state.has_let_in(message):
         return state, ()  # asked again before the answer had arrived: the answer is on its way under its own number
     if member.fallback:
         return state.with_member(message.region, pending=message.nonce), ()
@@ -288,30 +287,28 @@ def _ignore(state: State, event: Event) -> Result:
 # ------------------------------------------------------------------------------------------------------- conditions
 
 
-def _sender_speaks_up(state: State, role: str, incarnation: int, beat: int | None) -> Member:
-    """The member that sent a message.
-
-    Raises:
-        PeerError: it is not the incarnation that may speak, or it speaks of another beat.
-    """
-    member = state.member(role)
-    if incarnation != member.incarnation or state.beat is None or beat != state.beat.beat:
-        raise PeerError(f"{role}.{incarnation} speaks of beat {beat} where {role}.{member.incarnation} is asked about another")
-    return member
+def _notes(state: State, event: Received) -> bool:
+    decided = event.message
+    assert isinstance(decided, Decided)
+    return not state.speaker(decided.role, decided.incarnation, decided.beat).answered
 
 
 def _proposes(*, last: bool) -> Callable[[State, Received], bool]:
     def test(state: State, event: Received) -> bool:
         message = event.message
         assert isinstance(message, Proposed)
-        member = _sender_speaks_up(state, message.region, message.incarnation, message.beat)
+        member = state.speaker(message.region, message.incarnation, message.beat)
         assert state.beat is not None
         length = state.beat.intent.end - state.beat.intent.start
         late = [key.time for curve in message.track.curves for key in curve.keys if key.time > length + 1e-6]
         if late:
             raise PeerError(f"{message.region} sets a keyframe at {late[0]} s of a beat that lasts {length:g} s")
+        if message.round != (state.round.round if state.round else 0):
+            raise PeerError(f"{message.region} answers round {message.round}, which is not open")
         if message.revision != (member.proposal.revision + 1 if member.proposal else 1):
             raise PeerError(f"{message.region} sends revision {message.revision} out of turn")
+        if not member.decisions:  # who takes over from the region could not know what it had in mind
+            raise PeerError(f"{message.region} proposes before it has told what its planner decided")
         others = all(m.answered for m in state.members if m.region != message.region)
         return not member.answered and others == last
 
@@ -327,7 +324,7 @@ def _votes(outcome: str) -> Callable[[State, Received], bool]:
     def test(state: State, event: Received) -> bool:
         vote = event.message
         assert isinstance(vote, (Accepted, Objected))
-        member = _sender_speaks_up(state, vote.role, vote.incarnation, vote.beat)
+        member = state.speaker(vote.role, vote.incarnation, vote.beat)
         assert state.round is not None
         assert state.opened is not None
         if vote.round != state.round.round or vote.vector != state.round.vector.digest or member.answered:
@@ -343,8 +340,7 @@ def _votes(outcome: str) -> Callable[[State, Received], bool]:
 
 
 def _clean(state: State, event: Audited) -> bool:
-    assert state.opened is not None
-    return not event.violations or COMMIT_AS_PROPOSED in state.opened.flags
+    return not event.violations or _as_proposed(state)
 
 
 def _more(test: Callable[[State, Event], bool] | None, *, more: bool) -> Callable[[State, Event], bool]:
@@ -374,13 +370,14 @@ def _awaited(*, fallback: bool) -> Callable[[State, DeadlineFired], bool]:
 _NEXT = ("BeatOpened", "Install", "Restored", "Arm")
 _ASKING = ("gathering", "voting")
 _OPEN = ("directing", "gathering", "voting", "auditing", "ruling")
+_TOO_LATE = ("Briefed", "Audited", "RulingMade", "Stop", "Broke")
 
 COORDINATOR_MACHINE: Machine[CoordinatorState] = Machine(
     "coordinator",
     (
         Row("idle", "Start", "", None, "directing", ("TakeOpened", "AskDirector"), _start),
-        Row("directing", "Briefed", "", None, "gathering", ("Decided", *_NEXT), _direct),
-        *(Row(phase, "Decided", "", None, phase, (), _note_decision) for phase in _ASKING),
+        Row("directing", "Briefed", "", None, "gathering", ("Decided", "BeatOpened", "Arm"), _direct),
+        *(Row(phase, "Decided", "for the open question", _notes, phase, (), _note_decision) for phase in _ASKING),
         Row("gathering", "Proposed", "others are awaited", _proposes(last=False), "gathering", (), _gather),
         Row(
             "gathering",
@@ -457,7 +454,10 @@ COORDINATOR_MACHINE: Machine[CoordinatorState] = Machine(
             _commit_ruling,
         ),
         Row("ruling", "RulingMade", "the last beat", None, "closed", ("Ruled", "Committed", "TakeClosed"), _commit_ruling),
-        *(Row(phase, "Rejoined", "", None, phase, ("Install", "Restored", "Arm"), _let_in) for phase in _OPEN),
+        *(
+            Row(phase, "Rejoined", "", None, phase, ("Install", "Restored", *(("Arm",) if phase in _ASKING else ())), _let_in)
+            for phase in _OPEN
+        ),
         *(
             Row(
                 phase,
@@ -487,7 +487,7 @@ COORDINATOR_MACHINE: Machine[CoordinatorState] = Machine(
         *(Row(phase, "Broke", "", None, "closed", ("Aborted", "TakeClosed"), _break) for phase in _OPEN),
         *(
             Row("closed", event, "", None, "closed", (), _ignore)
-            for event in ("Stop", "Broke", "Rejoined", "Decided", "Proposed", "Accepted", "Objected", "Audited", "RulingMade")
+            for event in (*_TOO_LATE, "Decided", "Proposed", "Accepted", "Objected", "Rejoined")
         ),
     ),
 )

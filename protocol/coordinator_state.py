@@ -8,7 +8,8 @@ from typing import Any
 from protocol.brief import Brief
 from protocol.channels import REGIONS, Region
 from protocol.keyframes import Track
-from protocol.messages import BeatOpened, Decided, EndState, Proposed, RoundOpened, TakeOpened, Vector, Violation
+from protocol.machine import PeerError
+from protocol.messages import BeatOpened, Decided, EndState, Proposed, Rejoined, RoundOpened, TakeOpened, Vector, Violation
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,28 @@ class CoordinatorState:
         """The state with one region's entry changed."""
         members = tuple(replace(m, **changes) if m.region == region else m for m in self.members)
         return replace(self, members=members)
+
+    def speaker(self, role: str, incarnation: int, beat: int | None) -> Member:
+        """The member that a message is from.
+
+        Raises:
+            PeerError: no region, not the incarnation that may speak, or it speaks of another beat than the open one.
+        """
+        if role not in REGIONS:
+            raise PeerError(f"{role} has no say in what the regions agree on")
+        member = self.member(role)
+        if incarnation != member.incarnation or self.beat is None or beat != self.beat.beat:
+            asked = f"about beat {self.beat.beat}" if self.beat else "nothing"
+            raise PeerError(f"{role}.{incarnation} speaks of beat {beat} where {role}.{member.incarnation} is asked {asked}")
+        return member
+
+    def has_let_in(self, asked: Rejoined) -> bool:
+        """Whether the process that asks holds the newest incarnation already, or waits for the next beat.
+
+        One whose incarnation was replaced, say by a fallback before its answer reached it, is let in anew: it may know nothing.
+        """
+        member = self.member(asked.region)
+        return asked.nonce == member.pending or (asked.nonce, member.incarnation) in member.nonces
 
     @property
     def tracks(self) -> tuple[Track, ...]:

@@ -21,6 +21,9 @@ REACH_DOWN, REACH_UP = -22.0, 20.0
 """Degrees that they turn down and up."""
 SMALL = 3.0
 """Degrees of gaze shift over a turn of the head below which the gaze simply stays where it was."""
+STRIDE = 15.0
+"""Degrees by which the gaze jumps at least while the head drags it along: smaller jumps in quick succession would look like
+a sweep at low frame rates."""
 _PAUSE = 0.3
 """Seconds; turns of the head closer together than this are one movement, such as a nod or a shake."""
 _LEAD = 1 / 30
@@ -45,7 +48,7 @@ def hold_and_jump(samples: Samples, check: Check, rate: float, first: int) -> No
     """
     rule = check.rule
     assert isinstance(rule, Drift)
-    sweeps = sweeping(samples, rate, rule, check.margins.drift) > rule.seconds + check.allowance
+    sweeps = sweeping(samples, rate, rule, check.margins.drift, strict=True) > rule.seconds + check.allowance
     if not sweeps[first + 1 :].any():
         return
     slow = rule.slow * (1 - check.margins.drift) / 2
@@ -83,16 +86,28 @@ def _follow(
     at = (float(yaw[start]), float(pitch[start]))
     frame = start
     moves = _apart(at, goal) > SMALL
+    # Eyes that are meant to end farther round than they like to go may go there.
+    yaws = _reach(goal[0] - float(head_yaw[stop]), -REACH_YAW, REACH_YAW)
+    pitches = _reach(goal[1] - float(head_pitch[stop]), REACH_DOWN, REACH_UP)
+
+    def aim_from(frame: int) -> tuple[float, float]:
+        """Where the gaze goes: to the goal, or as far toward it as is worth a saccade; else it stays where it is."""
+        turn, lift = float(head_yaw[frame]), float(head_pitch[frame])
+        target = goal if moves else at
+        return (
+            _aim_along(at[0], target[0], turn + yaws[0], turn + yaws[1]),
+            _aim_along(at[1], target[1], lift + pitches[0], lift + pitches[1]),
+        )
+
     while frame <= stop:
-        aim = _within_reach(goal if moves else at, float(head_yaw[frame]), float(head_pitch[frame]))
+        aim = aim_from(frame)
         if _apart(at, aim) <= SMALL:
             yaw[frame], pitch[frame] = at
             frame += 1
             continue
         span = max(round(saccade_seconds(_apart(at, aim)) * rate), 1)
         # Where the head will be when the eyes arrive decides how far they can go.
-        arrival = min(frame + span, stop)
-        aim = _within_reach(goal if moves else at, float(head_yaw[arrival]), float(head_pitch[arrival]))
+        aim = aim_from(min(frame + span, stop))
         for step in range(span + 1):
             if frame + step > stop:
                 break
@@ -115,11 +130,17 @@ def _settle(yaw: Row, pitch: Row, meant_yaw: Row, meant_pitch: Row, stop: int, r
         pitch[stop + step] = meant_pitch[stop + step] + off_pitch * left
 
 
-def _within_reach(aim: tuple[float, float], head_yaw: float, head_pitch: float) -> tuple[float, float]:
-    return (
-        head_yaw + min(max(aim[0] - head_yaw, -REACH_YAW), REACH_YAW),
-        head_pitch + min(max(aim[1] - head_pitch, REACH_DOWN), REACH_UP),
-    )
+def _reach(meant: float, low: float, high: float) -> tuple[float, float]:
+    return min(low, meant), max(high, meant)
+
+
+def _aim_along(at: float, target: float, low: float, high: float) -> float:
+    if at < low:
+        return min(max(target, low + STRIDE), high)
+    if at > high:
+        return max(min(target, high - STRIDE), low)
+    nearest = min(max(target, low), high)
+    return nearest if nearest == target or abs(nearest - at) >= STRIDE else at
 
 
 def _apart(one: tuple[float, float], other: tuple[float, float]) -> float:

@@ -33,6 +33,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate
 from types import MappingProxyType
 from typing import get_args
 
@@ -221,6 +222,38 @@ def sample_keys(keys: Sequence[Keyframe], times: Floats, low: float, high: float
         ValueError: see :func:`compile_arrays`.
     """
     return CompiledCurve(_compile([keys], [(low, high)])).sample(times)
+
+
+def sample_layers(layers: Sequence[Sequence[Keyframe]], times: Floats, low: float, high: float) -> Floats:
+    """The values of several lists of keyframes at the same times: as :func:`sample_keys`, but all at once.
+
+    Args:
+        layers: each as in :func:`sample_keys`.
+        times: float64 [samples], seconds, finite, in any order.
+        low: smallest value of the result.
+        high: largest value of the result.
+
+    Returns:
+        float64 [layers, samples].
+    """
+    return _compile(layers, [(low, high)] * len(layers)).sample(times)
+
+
+def sample_smooth(curves: Sequence[tuple[Floats, Floats]], times: Floats) -> Floats:
+    """The values of several curves of smooth keyframes, given as arrays, at the same times.
+
+    Args:
+        curves: (times, values) of the keyframes of each, float64 [keys] both, times strictly increasing.
+        times: float64 [samples], seconds, finite, in any order.
+
+    Returns:
+        float64 [curves, samples].
+    """
+    firsts = np.array([0, *accumulate(len(own) for own, _ in curves)])
+    joined = [np.concatenate(part) for part in zip(*curves, strict=True)]
+    ranges = np.array([(values.min(), values.max()) for _, values in curves])
+    modes: list[Mode] = ["smooth"] * int(firsts[-1])
+    return _compile_joined(firsts, joined[0], joined[1], modes, None, ranges).sample(times)
 
 
 def compile_curve(curve: Curve) -> CompiledCurve:

@@ -101,6 +101,18 @@ class Machine(Generic[S]):
     role: str
     rows: tuple[Row[S], ...]
 
+    def row(self, state: S, event: Event) -> Row[S] | None:
+        """The row that an event takes, None if no row allows it.
+
+        Raises:
+            PeerError: a condition finds fault with the message itself.
+        """
+        name = kind(event)
+        for row in self.rows:
+            if row.phase == state.phase and row.event == name and (row.test is None or row.test(state, event)):
+                return row
+        return None
+
     def step(self, state: S, event: Event) -> tuple[S, tuple[Output, ...]]:
         """The next state and what is to be done.
 
@@ -109,17 +121,17 @@ class Machine(Generic[S]):
             LocalError: another event that is not, or a row that breaks its own promise.
         """
         name = kind(event)
-        for row in self.rows:
-            if row.phase == state.phase and row.event == name and (row.test is None or row.test(state, event)):
-                after, outputs = row.act(state, event)
-                if after.phase != row.to:
-                    raise LocalError(f"{self.role}: {row.phase} + {name} went to {after.phase}, its row says {row.to}")
-                for output in outputs:
-                    if kind(output) not in row.emits:
-                        raise LocalError(f"{self.role}: {row.phase} + {name} gave {kind(output)}, which its row does not name")
-                return after, tuple(outputs)
-        error = PeerError if isinstance(event, Received) else LocalError
-        raise error(f"{self.role}: {name} is not allowed in phase {state.phase}")
+        row = self.row(state, event)
+        if row is None:
+            error = PeerError if isinstance(event, Received) else LocalError
+            raise error(f"{self.role}: {name} is not allowed in phase {state.phase}")
+        after, outputs = row.act(state, event)
+        if after.phase != row.to:
+            raise LocalError(f"{self.role}: {row.phase} + {name} went to {after.phase}, its row says {row.to}")
+        for output in outputs:
+            if kind(output) not in row.emits:
+                raise LocalError(f"{self.role}: {row.phase} + {name} gave {kind(output)}, which its row does not name")
+        return after, tuple(outputs)
 
     @property
     def phases(self) -> tuple[str, ...]:

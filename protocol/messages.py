@@ -11,11 +11,10 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
-import msgpack
-
 from pydantic import Field, model_validator
 
 from protocol.brief import Beat
+from protocol.canonical import pack
 from protocol.channels import CHANNELS, REGIONS, Region
 from protocol.keyframes import Decimal4, Frozen, Track
 
@@ -36,16 +35,7 @@ RUNGS: tuple[Rung, ...] = get_args(Rung)
 
 def digest(value: Any) -> str:
     """128 bits of BLAKE2b over the canonical msgpack form of a message, a model or plain data."""
-    plain = value.model_dump() if isinstance(value, Frozen) else value
-    return hashlib.blake2b(msgpack.packb(_canonical(plain)), digest_size=16).hexdigest()
-
-
-def _canonical(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _canonical(value[name]) for name in sorted(value)}
-    if isinstance(value, (list, tuple)):
-        return [_canonical(item) for item in value]
-    return value
+    return hashlib.blake2b(pack(value), digest_size=16).hexdigest()
 
 
 class Version(Frozen):

@@ -6,7 +6,7 @@ keyframes over the changed span alone; everything else keeps its keyframes, mode
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.channels import CHANNELS, Unit
-from protocol.interpolation import compile_arrays
+from protocol.interpolation import sample_curve, sample_smooth
 from protocol.keyframes import Curve, Keyframe, Source, Track, key
 
 TOLERANCES: Mapping[Unit, float] = MappingProxyType({"share": 0.003, "degree": 0.06, "cm": 0.02})
@@ -22,9 +22,10 @@ TOLERANCES: Mapping[Unit, float] = MappingProxyType({"share": 0.003, "degree": 0
 
 _COARSE = 4
 """How many times coarser than the tolerance the first polyline may be: smooth keyframes follow a curve better than chords."""
-_REFINEMENTS = 3
-_ANY = 1e6
-"""Beyond every channel's range."""
+_NEAR = 1.5
+"""Times the tolerance by which a smooth curve may miss the samples that its keyframes were chosen for."""
+_ATTEMPTS = 8
+"""How often points are chosen more finely, or a span widened; what is still off then shows in judgement."""
 
 
 def knots(times: NDArray[np.float64], values: NDArray[np.float64], tolerance: float) -> list[int]:
@@ -63,16 +64,36 @@ def fitted(times: NDArray[np.float64], values: NDArray[np.float64], tolerance: f
     Args:
         times: float64 [points], ascending.
         values: float64 [points].
-        tolerance: how far the curve may stray, in value; up to half as much again where points are as dense as the samples.
+        tolerance: how far the curve may stray, in value, up to half as much again.
     """
-    fine = tolerance * _COARSE
-    for _ in range(_REFINEMENTS):
-        chosen = knots(times, values, fine)
-        points = compile_arrays(times[chosen], values[chosen], ["smooth"] * len(chosen), None, -_ANY, _ANY)
-        if (np.abs(points.sample(times) - values) <= 1.5 * tolerance).all():
+    return all_fitted(times, [values], [tolerance])[0]
+
+
+def all_fitted(
+    times: NDArray[np.float64], rows: Sequence[NDArray[np.float64]], tolerances: Sequence[float]
+) -> list[list[tuple[float, float]]]:
+    """The same for several curves sampled at the same times, each with its tolerance: much faster than one by one."""
+    chosen: list[list[int]] = [[] for _ in rows]
+    pending = list(range(len(rows)))
+    coarse = float(_COARSE)
+    for _ in range(_ATTEMPTS):
+        if not pending:
             break
-        fine = fine / 3
-    return [(float(times[n]), float(values[n])) for n in chosen]
+        for place in pending:
+            before = chosen[place]
+            chosen[place] = knots(times, rows[place], tolerances[place] * coarse)
+            if len(chosen[place]) <= len(before):
+                # Straight pieces need no more points, but a smooth curve rounds the corners between them: confine that.
+                near = {n + step for n in before for step in (-1, 0, 1)}
+                chosen[place] = sorted(n for n in near if 0 <= n < len(times))
+        coarse = coarse / 3
+        curves = sample_smooth([(times[chosen[place]], rows[place][chosen[place]]) for place in pending], times)
+        pending = [
+            place
+            for place, curve in zip(pending, curves, strict=True)
+            if len(chosen[place]) < len(times) and (np.abs(curve - rows[place]) > _NEAR * tolerances[place]).any()
+        ]
+    return [[(float(times[n]), float(row[n])) for n in chosen[place]] for place, row in enumerate(rows)]
 
 
 def rewritten(
@@ -114,12 +135,29 @@ def _through(
     first = max(n for n, k in enumerate(keys) if k.time <= times[changed[0]] or n == 0)
     until = float(times[changed[-1]])
     last = next((n for n, k in enumerate(keys) if k.time > until), len(keys))
-    start = int(np.searchsorted(times, keys[first].time))
-    stop = int(np.searchsorted(times, keys[last].time)) if last < len(keys) else len(times)
-    source = _noted(sources, keys[first].source, note)
-    wanted = np.clip(new[start:stop], CHANNELS[curve.channel].low, CHANNELS[curve.channel].high)
-    inner = [key(time, value, "smooth", source) for time, value in fitted(times[start:stop], wanted, tolerance)]
-    return curve.model_copy(update={"keys": _joined(keys[:first], keys[first], inner, keys[last:], source)})
+    if changed[-1] == len(new) - 1:
+        last = len(keys)  # the beat's end lies between two samples: what is changed up to the last one stays changed
+    wanted = np.clip(new, CHANNELS[curve.channel].low, CHANNELS[curve.channel].high)
+    before = sample_curve(curve, times)
+    fine = tolerance
+    for _ in range(_ATTEMPTS):
+        start = int(np.searchsorted(times, keys[first].time))
+        stop = int(np.searchsorted(times, keys[last].time)) if last < len(keys) else len(times)
+        source = _noted(sources, keys[first].source, note)
+        inner = [key(time, value, "smooth", source) for time, value in fitted(times[start:stop], wanted[start:stop], fine)]
+        result = curve.model_copy(update={"keys": _joined(keys[:first], keys[first], inner, keys[last:], source)})
+        # A smooth segment next to new keyframes takes another shape with them: then it is written anew as well.
+        sampled = sample_curve(result, times)
+        away = np.abs(sampled - before) > _NEAR * tolerance
+        if first > 0 and away[:start].any():
+            first -= 1
+        elif last < len(keys) and away[stop:].any():
+            last += 1
+        elif (np.abs(sampled - wanted)[start:stop] > _NEAR * tolerance).any():
+            fine = fine / 3
+        else:
+            break
+    return result
 
 
 def _joined(

@@ -129,14 +129,19 @@ def _open_beat(state: RegionState, event: Received) -> Result:
     beat = event.message
     assert isinstance(beat, BeatOpened)
     assert state.opened is not None
-    known = dict(state.committed)
-    # Opening a beat tells that the one before it is committed, for whoever missed the message.
-    if beat.previous is not None and known.setdefault(beat.beat - 1, beat.previous) != beat.previous:
-        raise PeerError(f"{state.region}: beat {beat.beat - 1} is committed as {known[beat.beat - 1]}, not {beat.previous}")
-    after = replace(
-        state, phase="proposing", beat=beat, round=None, proposal=None, decisions=(), committed=tuple(sorted(known.items()))
-    )
+    known = _learned(state, beat)
+    after = replace(state, phase="proposing", beat=beat, round=None, proposal=None, decisions=(), committed=known)
     return after, (Propose(state.opened, beat, state.incarnation, ()),)
+
+
+def _learned(state: RegionState, beat: BeatOpened | None) -> tuple[tuple[int, str], ...]:
+    """What is committed: opening a beat tells that the one before it is, for whoever missed the message."""
+    if beat is None or beat.previous is None:
+        return state.committed
+    known = dict(state.committed)
+    if known.setdefault(beat.beat - 1, beat.previous) != beat.previous:
+        raise PeerError(f"{state.region}: beat {beat.beat - 1} is committed as {known[beat.beat - 1]}, not {beat.previous}")
+    return tuple(sorted(known.items()))
 
 
 def _proposal(state: RegionState, revision: Revision, round_: int) -> Proposed:
@@ -232,6 +237,7 @@ def _restore(state: RegionState, event: Received) -> Result:
         round=message.round,
         proposal=message.proposal,
         decisions=message.decisions,
+        committed=_learned(state, message.beat),
     )
     if phase == "proposing":
         assert message.beat is not None
@@ -309,7 +315,7 @@ REGION: Machine[RegionState] = Machine(
         *(Row(phase, "Wake", "", None, "joining", ("Rejoined",), _wake) for phase in ("idle", *_OPEN, "joining", "closed")),
         *(
             Row(phase, "Restored", words, test, goal, emits, _restore)  # type: ignore[arg-type]
-            for phase in ("joining", *_OPEN)
+            for phase in ("joining", "idle", *_OPEN)
             for (words, test), goal, emits in zip(
                 _is_for_me(phase), ("ready", "proposing", "judging", "waiting"), ((), ("Propose",), ("Judge",), ()), strict=True
             )

@@ -8,7 +8,8 @@ jumps.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,6 +24,8 @@ from protocol.timeline import RATE, View, view
 
 PASSES = 8
 """How often all rules are gone through: a repair may strain another rule."""
+ATTEMPTS = 4
+"""How often samples are repaired and written back as keyframes."""
 CLEARANCE = 0.2
 """Share of a rule's epsilon by which a repaired level stays clear of its bound, so that writing it as keyframes does not
 bring it back over."""
@@ -32,13 +35,14 @@ _APPROACH = 0.3
 """Seconds before the end of a beat in which it prepares for what only shows after it."""
 
 
-def repaired(seen: View, checks: Iterable[Check], regions: Iterable[Region]) -> Samples:
+def repaired(seen: View, checks: Iterable[Check], regions: Iterable[Region], clearance: float = CLEARANCE) -> Samples:
     """Samples of a beat in which the rules are kept as far as the given regions can see to it.
 
     Args:
         seen: the beat in its surroundings; not changed.
         checks: the rules.
         regions: whose channels may change.
+        clearance: share of a rule's epsilon by which a repaired level stays clear of its bound.
     """
     allowed = frozenset(regions)
     samples = seen.samples.copy()
@@ -49,7 +53,7 @@ def repaired(seen: View, checks: Iterable[Check], regions: Iterable[Region]) -> 
     for turn in range(PASSES):
         changed = False
         for check in mine:
-            changed |= _repair(samples, seen, check, turn)
+            changed |= _repair(samples, seen, check, turn, clearance)
         look_coefficients(samples)
         if not changed:
             break
@@ -61,20 +65,27 @@ def repair_tracks(
 ) -> tuple[Track, ...]:
     """Tracks in which the rules are kept, as keyframes; only those of the given regions change.
 
-    Writing samples back as keyframes may leave a trace over a bound; a second pass over the result takes care of it.
+    Writing samples back as keyframes may leave a trace over a bound; further passes take care of it, each with more clearance.
     """
     result = tuple(tracks)
-    for _ in range(3):
+    for attempt in range(ATTEMPTS):
         seen = view(state, result, seconds)
         if not violations(seen, [check for check in checks if check.region in regions]):
             return result
-        samples = repaired(seen, checks, regions)
+        samples = repaired(seen, checks, regions, CLEARANCE * (1 + attempt))
         body = slice(seen.first, seen.last)
+        before = seen.samples.copy()
+        if seen.bent is not None:
+            # A curve that breaks a rule between two frames is drawn anew there, straight from frame to frame.
+            straight = [INDEX[name] for check, _ in _between_frames(seen, checks) for name in check.rule.names()]
+            bent = seen.bent[straight]
+            bent[:, 1:] |= seen.bent[straight, :-1]
+            before[straight] = np.where(bent, np.inf, before[straight])
         result = tuple(
             rewritten(
                 track,
                 {curve.channel: samples[INDEX[curve.channel], body] for curve in track.curves},
-                {curve.channel: seen.samples[INDEX[curve.channel], body] for curve in track.curves},
+                {curve.channel: before[INDEX[curve.channel], body] for curve in track.curves},
                 RATE,
                 note,
             )
@@ -92,7 +103,27 @@ def violations(seen: View, checks: Iterable[Check]) -> list[Violation]:
         for check in checks
         for violation in check.violations(seen.samples, RATE, strict=True, first=seen.first, last=seen.last)
     ]
+    for _, more in _between_frames(seen, checks):
+        found += more
     return sorted(found, key=lambda violation: violation.order)
+
+
+def _between_frames(seen: View, checks: Iterable[Check]) -> list[tuple[Check, list[Violation]]]:
+    """What is broken only between two frames, by curves that do not go straight from one to the other."""
+    if seen.bent is None:
+        return []
+    bent = {name for name, row in INDEX.items() if seen.bent[row].any()}
+    found = []
+    for check in checks:
+        rule = check.rule
+        if isinstance(rule, (Speed, Acceleration, Drift, Range)) or _derived(rule) or not bent.intersection(rule.names()):
+            continue
+        for samples in seen.between:
+            broken = check.violations(samples, RATE, strict=True, first=seen.first, last=seen.last)
+            if broken:
+                found.append((check, broken))
+                break
+    return found
 
 
 def _derived(rule: Rule) -> bool:
@@ -106,7 +137,7 @@ def _stage(rule: Rule) -> int:
     return 2 if isinstance(rule, (Speed, Acceleration)) else 1
 
 
-def _repair(samples: Samples, seen: View, check: Check, turn: int) -> bool:
+def _repair(samples: Samples, seen: View, check: Check, turn: int, clearance: float) -> bool:
     """Repair one rule; whether there was anything to repair."""
     rule = check.rule
     if isinstance(rule, Drift):
@@ -115,20 +146,36 @@ def _repair(samples: Samples, seen: View, check: Check, turn: int) -> bool:
         _hold_the_end(samples, seen, [INDEX[name] for name in rule.gives])
         return not np.array_equal(before, samples)
     changed = False
-    for measure in check.measures(samples, RATE, strict=True):
+    measures = check.measures(samples, RATE, strict=True)
+    for measure in _with_between(measures, seen, check) if turn == 0 else measures:
         if (measure.excess[seen.first + 1 :] > check.allowance).any():
             changed = True
             if isinstance(rule, (Speed, Acceleration)):
                 _smooth(samples, seen, check, measure, turn)
             else:
-                _level(samples, seen, check, measure)
+                _level(samples, seen, check, measure, clearance)
     return changed
 
 
-def _level(samples: Samples, seen: View, check: Check, measure: Measure) -> None:
+def _with_between(measures: Iterator[Measure], seen: View, check: Check) -> Iterator[Measure]:
+    """Measures in which what is broken between two frames counts at both of them, so that both give way to it."""
+    if isinstance(check.rule, (Speed, Acceleration, Range)) or not seen.between:
+        yield from measures
+        return
+    parts = [check.measures(later, RATE, strict=True) for later in seen.between]
+    for measure, *others in zip(measures, *parts, strict=True):
+        excess = measure.excess.copy()
+        for other in others:
+            within = other.excess[seen.first : seen.last]
+            excess[seen.first : seen.last] = np.maximum(excess[seen.first : seen.last], within)
+            excess[seen.first + 1 : seen.last + 1] = np.maximum(excess[seen.first + 1 : seen.last + 1], within)
+        yield replace(measure, excess=excess)
+
+
+def _level(samples: Samples, seen: View, check: Check, measure: Measure, clearance: float) -> None:
     """Move the channels that give way by what exceeds the bound, at every frame by itself."""
     rule = check.rule
-    over = np.where(measure.excess > 0, measure.excess + CLEARANCE * check.epsilon, 0.0)
+    over = np.where(measure.excess > 0, measure.excess + clearance * check.epsilon, 0.0)
     after = seen.first + 1
     rows: list[int] = []
     if isinstance(rule, (Sum, Between)):
@@ -143,7 +190,8 @@ def _level(samples: Samples, seen: View, check: Check, measure: Measure) -> None
             rows.append(INDEX[name])
     elif isinstance(rule, Exclusive):
         for name in rule.channels:
-            samples[INDEX[name], after:] -= over[after:]
+            row = samples[INDEX[name]]
+            row[after:] = np.maximum(row - over, CHANNELS[name].low)[after:]
             rows.append(INDEX[name])
     else:
         assert isinstance(rule, (Ceiling, Floor, Range))

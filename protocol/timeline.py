@@ -11,10 +11,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 import numpy as np
 
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from protocol.channels import CHANNELS, INDEX, NAMES, REGIONS, WRITABLE, look_coefficients
@@ -58,6 +60,12 @@ class Timeline(Frozen):
         return self.beats[-1].end
 
 
+_PARTS = 4
+"""Parts of a frame at which a beat is looked at for what happens between its frames."""
+_STRAY = 3.0
+"""Times the tolerance of reduction by which a curve may stray from straight lines between frames."""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """A beat in its surroundings, sampled at RATE.
@@ -66,11 +74,15 @@ class View:
         samples: float64 [channels, frames].
         first: the frame at which the beat starts.
         last: the frame after the beat's last; what follows is its end held.
+        between: the same a part of a frame later, for each inner part; empty if no curve strays from straight lines.
+        bent: bool [channels, frames], where a curve strays from the straight line to the next frame.
     """
 
     samples: Samples
     first: int
     last: int
+    between: tuple[Samples, ...] = ()
+    bent: NDArray[np.bool_] | None = None
 
 
 def rest() -> EndState:
@@ -85,7 +97,11 @@ def _at_rest(region: str) -> Track:
 
 
 def view(end_state: EndState, tracks: Sequence[Track], seconds: float) -> View:
-    """Sample a beat of a length in seconds, after the moments before it and with its end held after it."""
+    """Sample a beat of a length in seconds, after the moments before it and with its end held after it.
+
+    A peak between two frames stands in the frame next to it, so that nothing is hidden between the frames of judgement: at
+    another rate it would be seen.
+    """
     first = round(end_state.seconds * RATE)
     last = first + math.floor(seconds * RATE + 1e-6) + 1
     count = last + round(HOLD * RATE)
@@ -95,8 +111,35 @@ def view(end_state: EndState, tracks: Sequence[Track], seconds: float) -> View:
     _fill(samples[:, first:], tracks, present)
     if first:
         _fill(samples[:, :first], end_state.tracks, past)
+    moving = [curve for track in tracks for curve in track.curves if len(curve.keys) > 1]
+    if not moving:
+        look_coefficients(samples)
+        return View(samples, first, last)
+    rows = np.array([INDEX[curve.channel] for curve in moving])
+    frames = last - first
+    times = np.arange(frames * _PARTS) / (RATE * _PARTS)
+    parts = sample_curves(moving, np.minimum(times, seconds)).reshape(len(moving), frames, _PARTS)
+    tolerances = np.array([TOLERANCES[CHANNELS[curve.channel].unit] for curve in moving])[:, np.newaxis]
+    ends = samples[rows, first : last + 1]
+    rises = ends[:, 1:] - ends[:, :-1]
+    lines = [ends[:, :-1] + rises * (part / _PARTS) for part in range(_PARTS)]
+    strays = np.abs(parts[:, :, 1:] - np.stack(lines[1:], axis=2)).max(axis=2) > _STRAY * tolerances
+    strays[:, -1] = False  # the beat ends within this frame
+    samples[rows, first : last + 1] = _with_peaks(moving, ends, parts, seconds)
     look_coefficients(samples)
-    return View(samples, first, last)
+    if not strays.any():
+        return View(samples, first, last)
+    bent = np.zeros(samples.shape, dtype=np.bool_)
+    bent[rows, first:last] = strays
+    return View(samples, first, last, tuple(_between(samples, rows, first, parts, part) for part in range(1, _PARTS)), bent)
+
+
+def _between(samples: Samples, rows: NDArray[np.int64], first: int, parts: Samples, part: int) -> Samples:
+    """All channels a part of a frame after each frame; those that do not move stay, the past is not looked at again."""
+    later = samples.copy()
+    later[rows, first : first + parts.shape[1]] = parts[:, :, part]
+    look_coefficients(later)
+    return later
 
 
 def _fill(samples: Samples, tracks: Sequence[Track], times: Samples) -> None:
@@ -112,6 +155,49 @@ def _fill(samples: Samples, tracks: Sequence[Track], times: Samples) -> None:
         samples[[INDEX[curve.channel] for curve in moving]] = sample_curves(moving, times)
 
 
+def _with_peaks(moving: Sequence[Curve], ends: Samples, parts: Samples, seconds: float) -> Samples:
+    """What curves reach between two frames, beyond the values at both, put into the nearer frame; never into the first.
+
+    Args:
+        moving: the curves.
+        ends: float64 [curves, frames + 1], their values at the frames of a beat and the first after it.
+        parts: float64 [curves, frames, parts], their values within each frame.
+        seconds: the beat's length.
+    """
+    frames = parts.shape[1]
+    low, high = np.minimum(ends[:, :-1], ends[:, 1:]), np.maximum(ends[:, :-1], ends[:, 1:])
+    tolerances = np.array([TOLERANCES[CHANNELS[curve.channel].unit] for curve in moving])
+    beyond = np.maximum(parts.max(axis=2) - high, low - parts.min(axis=2)) > tolerances[:, np.newaxis]
+    reached = [
+        (place, frame + part / _PARTS, float(parts[place, frame, part]))
+        for place, frame in np.argwhere(beyond).tolist()
+        for part in range(1, _PARTS)
+    ]
+    reached += [(place, time * RATE, value) for place, curve in enumerate(moving) for time, value in _quick(curve, seconds)]
+    peaks = []
+    for place, at, value in reached:
+        frame = min(int(at), frames - 1)
+        away = max(value - float(high[place, frame]), float(low[place, frame]) - value)
+        if away > tolerances[place]:
+            peaks.append((away, place, at, value))
+    shown = ends.copy()
+    # The smaller ones first, so that the largest stands where two fall on the same frame.
+    for _, place, at, value in sorted(peaks):
+        shown[place, min(max(round(at), 1), frames)] = value
+    return shown
+
+
+def _quick(curve: Curve, seconds: float) -> list[tuple[float, float]]:
+    """Times and values of a curve's keyframes within a beat, and of places between those that are less than a frame apart."""
+    found = [(k.time, k.value) for k in curve.keys if k.time <= seconds]
+    short = [(a, b) for a, b in pairwise(curve.keys) if b.time - a.time < 1 / RATE and a.mode in ("bezier", "cubic")]
+    times = [a.time + (b.time - a.time) * part / _PARTS for a, b in short for part in range(1, _PARTS)]
+    times = [time for time in times if time <= seconds]
+    if times:
+        found += zip(times, sample_curve(curve, np.array(times)).tolist(), strict=True)
+    return found
+
+
 def end_state(seen: View, end: Sequence[Track], seconds: float) -> EndState:
     """The last moments of a beat as the next one sees them.
 
@@ -123,15 +209,19 @@ def end_state(seen: View, end: Sequence[Track], seconds: float) -> EndState:
     frames = min(round(LOOK_BACK * RATE), seen.last - 1)
     span = exact(frames / RATE)
     times = span - np.arange(frames, -1, -1) / RATE
+    # The beat ends somewhere between two frames: the past is told in whole frames before that moment.
+    share = seconds * RATE - (seen.last - 1 - seen.first)
     tracks = []
     for track in end:
         curves = []
         for curve in track.curves:
             tolerance = TOLERANCES[CHANNELS[curve.channel].unit]
-            values = seen.samples[INDEX[curve.channel], seen.last - 1 - frames : seen.last]
+            row = seen.samples[INDEX[curve.channel], seen.last - 1 - frames : seen.last + 1]
+            values = row[:-1] + (row[1:] - row[:-1]) * share
             points = [(float(times[n]), float(values[n])) for n in knots(times, values, tolerance)]
-            # The last keyframe is what the next beat starts from: the exact end, not the last frame's value.
+            # The last keyframe is what the next beat starts from: the curve's exact end.
             last = value_at(curve, seconds)
+            values[-1] = last
             if len(points) == 1 or (len(points) == 2 and exact(points[0][1]) == last == exact(points[-1][1])):
                 keys = [key(0, last, "hold")]
             else:

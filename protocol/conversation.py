@@ -1,0 +1,304 @@
+"""A take's journal as a conversation that a person can follow.
+
+Each line says who, what and why in plain words; numbers are in the channels' units. Revised proposals say what they changed.
+"""
+
+from __future__ import annotations
+
+import textwrap
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from protocol.brief import Act, Brief
+from protocol.channels import CHANNELS, REGIONS
+from protocol.journal import Record
+from protocol.keyframes import Curve, Track
+from protocol.messages import (
+    COORDINATOR,
+    DIRECTOR,
+    Aborted,
+    Accepted,
+    BeatOpened,
+    Committed,
+    DeadlinePassed,
+    Decided,
+    Discarded,
+    Objected,
+    Proposed,
+    Rejoined,
+    Restored,
+    RoundOpened,
+    Ruled,
+    TakeClosed,
+    TakeOpened,
+    Violation,
+)
+
+WIDTH = 118
+_UNITS = {"share": "", "degree": "°", "cm": " cm"}
+_NAMES = 8
+"""The width of the column of names."""
+
+
+@dataclass
+class Conversation:
+    """Turns records into lines.
+
+    Args:
+        reasons: why each constraint holds, by its id.
+        region: only lines that concern this region; None for all.
+        numbers: show the place of each record in the journal.
+    """
+
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    region: str | None = None
+    numbers: bool = False
+    _beat: BeatOpened | None = None
+    _tracks: dict[str, Track] = field(default_factory=dict)
+    _votes: list[str] = field(default_factory=list)
+    _revised: dict[str, list[str]] = field(default_factory=dict)
+    _objected_to: set[str] = field(default_factory=set)
+    _explained: set[str] = field(default_factory=set)
+
+    def lines(self, record: Record) -> Iterator[str]:
+        """The lines that a record adds."""
+        place = f"{record.seq:>5}  " if self.numbers else ""
+        for line in self._said(record):
+            under = " " * (len(place) + _hanging(line))
+            wrapped = textwrap.wrap(line, WIDTH, initial_indent=place, subsequent_indent=under, break_on_hyphens=False)
+            yield from wrapped or [""]
+
+    def _said(self, record: Record) -> Iterator[str]:
+        message = record.message
+        if isinstance(message, TakeOpened):
+            yield from _opened(message)
+        elif isinstance(message, Decided) and message.role == DIRECTOR:
+            yield from _briefed(message.reply)
+        elif isinstance(message, BeatOpened):
+            self._beat, self._tracks = message, {}
+            yield ""
+            yield f"beat {message.beat}  {message.intent.start:.2f}-{message.intent.end:.2f} s  {message.intent.summary}"
+            yield from _intent(message)
+        elif isinstance(message, Proposed):
+            yield from self._proposed(message)
+        elif isinstance(message, RoundOpened):
+            self._votes, self._objected_to = [], set()
+            if self.region is None and message.round > 1:
+                yield f"  round {message.round}: the new proposals are on the table"
+        elif isinstance(message, Accepted):
+            yield from self._accepted(message)
+        elif isinstance(message, Objected):
+            yield from self._objected(message)
+        elif isinstance(message, Ruled):
+            yield from self._ruled(message)
+        elif isinstance(message, Committed):
+            yield f"  committed{' as ruled' if message.ruled else ''}: {message.digest[:12]}"
+        else:
+            yield from self._incident(message, record)
+
+    def _concerns(self, *roles: str) -> bool:
+        return self.region is None or self.region in roles
+
+    def _proposed(self, message: Proposed) -> Iterator[str]:
+        before = self._tracks.get(message.region)
+        self._tracks[message.region] = message.track
+        if not self._concerns(message.region):
+            return
+        fallback = f" (incarnation {message.incarnation})" if message.incarnation > 1 else ""
+        verb = "revises" if message.round else "proposes"
+        said = [f"  {message.region:<{_NAMES}}{verb}{fallback}: {message.why}"]
+        changes = _changes(before, message.track) if before else _shape(message.track)
+        said += [f"  {'':<{_NAMES}}  {changes}"] if changes else []
+        if message.round:
+            self._revised[message.region] = said  # told after the objection that it answers
+        else:
+            yield from said
+
+    def _accepted(self, message: Accepted) -> Iterator[str]:
+        self._votes.append(message.role)
+        if self.region is not None:
+            if self._concerns(message.role):
+                yield f"  {message.role:<{_NAMES}}accepts"
+        elif len(self._votes) == len(REGIONS):
+            yield "  all four accept"
+
+    def _objected(self, message: Objected) -> Iterator[str]:
+        for line in _merged(message.violations):
+            yielding = line.violation.yields
+            if not self._concerns(message.role, yielding):
+                continue
+            who = f"{yielding} {'yields' if yielding in ('mouth', 'head') else 'yield'}"
+            name = line.violation.constraint
+            if name in self._objected_to:
+                yield f"  {message.role:<{_NAMES}}objects to the same: {name}"
+                continue
+            self._objected_to.add(name)
+            yield f"  {message.role:<{_NAMES}}objects: {line.text}; {who}"
+            if name in self.reasons and name not in self._explained:
+                self._explained.add(name)
+                yield f"  {'':<{_NAMES}}  because {self.reasons[name]}"
+        yield from self._revised.pop(message.role, [])
+
+    def _ruled(self, message: Ruled) -> Iterator[str]:
+        yield f"  no agreement after round {message.round}; the coordinator rules:"
+        for ruling, track in zip(message.rulings, message.tracks, strict=True):
+            if self._concerns(ruling.region):
+                before = self._tracks.get(ruling.region)
+                changes = _changes(before, track) if before else ""
+                yield f"  {'':<{_NAMES}}{ruling.region} {ruling.rung}, {ruling.why}{': ' + changes if changes else ''}"
+
+    def _incident(self, message: object, record: Record) -> Iterator[str]:
+        if isinstance(message, DeadlinePassed) and self._concerns(message.region):
+            yield f"  {message.region:<{_NAMES}}does not answer in time"
+        elif isinstance(message, Rejoined) and self._concerns(message.region):
+            yield f"  {message.region:<{_NAMES}}a new process asks to be let in ({message.nonce})"
+        elif isinstance(message, Restored) and self._concerns(message.region):
+            who = "its fallback plays it" if message.holder == "fallback" else "it goes on"
+            yield f"  {message.region:<{_NAMES}}is now incarnation {message.incarnation}; {who}, older ones are fenced"
+        elif isinstance(message, Discarded) and self._concerns(message.role):
+            yield f"  {message.role:<{_NAMES}}is not heard ({message.what}): {message.reason}"
+        elif isinstance(message, Aborted):
+            yield f"  {COORDINATOR} gives up: {message.error}"
+        elif isinstance(message, TakeClosed):
+            yield ""
+            reason = f": {message.reason}" if message.reason else ""
+            beats = f"{message.beats} beat{'' if message.beats == 1 else 's'}"
+            yield f"take {message.outcome} after {beats}, {record.seq} messages{reason}"
+
+
+def _hanging(line: str) -> int:
+    """How far the rest of a long line is indented."""
+    return (len(line) - len(line.lstrip())) + (4 if line.startswith("  ") else 2)
+
+
+def _opened(message: TakeOpened) -> Iterator[str]:
+    yield f'{message.take}: "{textwrap.shorten(message.direction, 300)}"'
+    asked = f"{message.seconds:g} s asked for, " if message.seconds else ""
+    flags = f", {', '.join(message.flags)}" if message.flags else ""
+    yield f"{asked}seed {message.seed}, {message.fps} frames per second, {message.rounds} rounds at most{flags}"
+
+
+def _briefed(reply: str) -> Iterator[str]:
+    try:
+        brief = Brief.model_validate_json(reply)
+    except ValueError:
+        yield "director answers with what is no brief"
+        return
+    read = "; ".join(f'"{words}" as {meaning}' for words, meaning in brief.understood)
+    yield f"director understands {read}" if read else "director understands nothing that a face can do"
+    if brief.unread:
+        yield "director cannot read " + ", ".join(f'"{words}"' for words in brief.unread)
+
+
+def _intent(message: BeatOpened) -> Iterator[str]:
+    acts = []
+    for act in message.intent.acts:
+        side = f" ({act.side})" if act.side != "both" and not act.yaw else ""
+        strength = f" at {act.strength:g}" if act.strength != 1 else ""
+        goes_on = "still " if act.start < 0 else ""
+        acts.append(f"{goes_on}{act.name.replace('_', ' ')}{side}{_aimed(act)}{strength}")
+    if acts:
+        yield f"  {'asked:':<{_NAMES}}{', '.join(acts)}"
+    for limit in message.intent.limits:
+        yield f'  {"":<{_NAMES}}not more than {limit.most:g} of {", ".join(limit.channels)} ("{limit.words}")'
+    for still in message.intent.stills:
+        yield f'  {"":<{_NAMES}}nothing moves from {still.start:g} to {still.end:g} s ("{still.words}")'
+
+
+def _aimed(act: Act) -> str:
+    """Where gaze or head go, and how often."""
+    sideways = f" {abs(act.yaw):g}° {'left' if act.yaw > 0 else 'right'}" if act.yaw else ""
+    upward = f" {abs(act.pitch):g}° {'up' if act.pitch > 0 else 'down'}" if act.pitch else ""
+    return sideways + upward + (f" x{act.count}" if act.count else "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    violation: Violation
+    text: str
+
+
+def _merged(found: Sequence[Violation]) -> list[_Line]:
+    """One line per constraint: both sides of the face, and both ends of a bound, in one."""
+    lines: dict[str, list[Violation]] = {}
+    for violation in found:
+        lines.setdefault(violation.constraint, []).append(violation)
+    result = []
+    for constraint, group in lines.items():
+        worst = max(group, key=lambda v: abs(v.measured - v.bound))
+        start, end = min(v.start for v in group), max(v.end for v in group)
+        stems = dict.fromkeys(CHANNELS[name].stem for v in group for name in v.channels)
+        unit = _UNITS[CHANNELS[worst.channels[0]].unit]
+        if constraint.startswith("gaze"):
+            text = (
+                f"{constraint} from {start:.2f} to {end:.2f} s: the gaze sweeps along with the head for {worst.measured:.2f} s"
+            )
+        else:
+            over = "above" if worst.measured > worst.bound else "below"
+            places = 2 if _number(worst.measured) != _number(worst.bound) else 5
+            measured, bound = _number(worst.measured, places), _number(worst.bound, places)
+            what = f"{' + '.join(stems)} is {measured}{unit}, {over} {bound}{unit}"
+            text = f"{constraint} from {start:.2f} to {end:.2f} s: {what}"
+        result.append(_Line(worst, text))
+    return result
+
+
+def _span(curve: Curve) -> tuple[float, float]:
+    values = [key.value for key in curve.keys]
+    return min(values), max(values)
+
+
+def _shape(track: Track) -> str:
+    """What a track does, in a line: the extremes of the channels that it moves."""
+    moved: dict[str, tuple[float, float]] = {}
+    for curve in track.curves:
+        low, high = _span(curve)
+        if max(abs(low), abs(high)) >= _visible(curve.channel):
+            stem = CHANNELS[curve.channel].stem
+            before = moved.get(stem, (low, high))
+            moved[stem] = (min(before[0], low), max(before[1], high))
+    return _listed({stem: _extreme(stem, span) for stem, span in moved.items()})
+
+
+def _changes(before: Track, after: Track) -> str:
+    """What a revision changed, in a line: the extremes of the channels before and after."""
+    changed: dict[str, str] = {}
+    for old, new in zip(before.curves, after.curves, strict=True):
+        if old.keys == new.keys:
+            continue
+        stem = CHANNELS[new.channel].stem
+        unit = _UNITS[CHANNELS[new.channel].unit]
+        (low, high), (new_low, new_high) = _span(old), _span(new)
+        if abs(new_low - low) + abs(new_high - high) < _visible(new.channel):
+            changed.setdefault(stem, "in its course")
+        else:
+            changed[stem] = f"{_between(low, high)}{unit} -> {_between(new_low, new_high)}{unit}"
+    return _listed(changed)
+
+
+def _visible(channel: str) -> float:
+    return 0.03 if CHANNELS[channel].unit == "share" else 0.3
+
+
+def _extreme(stem: str, span: tuple[float, float]) -> str:
+    channel = next(c for c in CHANNELS.values() if stem in (c.name, c.stem))
+    unit = _UNITS[channel.unit]
+    low, high = span
+    if low < -_visible(channel.name) and high > _visible(channel.name):
+        return f"{_between(low, high)}{unit}"
+    return f"{_number(low if abs(low) > abs(high) else high)}{unit}"
+
+
+def _number(value: float, places: int = 2) -> str:
+    return f"{round(value, places) + 0.0:.{places}f}"  # adding 0 takes the sign off a zero
+
+
+def _between(low: float, high: float) -> str:
+    first, last = _number(low), _number(high)
+    return first if first == last else f"{first}..{last}"
+
+
+def _listed(parts: Mapping[str, str], most: int = 8) -> str:
+    shown = [f"{stem} {text}" for stem, text in list(parts.items())[:most]]
+    return ", ".join(shown) + (f", and {len(parts) - most} more" if len(parts) > most else "")

@@ -1,0 +1,246 @@
+"""The history check: does a journal as a whole keep what the protocol promises?
+
+It looks at the messages alone, in their order, without the machines: who proposed, who voted for what, what was committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from protocol.channels import REGIONS
+from protocol.coordinator import COMMIT_AS_PROPOSED
+from protocol.findings import Finding
+from protocol.journal import Record
+from protocol.keyframes import Track
+from protocol.messages import (
+    COORDINATOR,
+    DIRECTOR,
+    Aborted,
+    Accepted,
+    BeatOpened,
+    Committed,
+    Decided,
+    Discarded,
+    Message,
+    Objected,
+    Proposed,
+    Rejoined,
+    Restored,
+    RoundOpened,
+    Ruled,
+    TakeClosed,
+    TakeOpened,
+    digest,
+)
+
+
+@dataclass
+class _Past:
+    """What has happened so far."""
+
+    opened: TakeOpened | None = None
+    beat: BeatOpened | None = None
+    round: RoundOpened | None = None
+    ruled: Ruled | None = None
+    aborted: bool = False
+    closed: TakeClosed | None = None
+    proposed: dict[str, Proposed] = field(default_factory=dict)
+    versions: set[tuple[str, int, int, str]] = field(default_factory=set)
+    tracks: dict[str, Track] = field(default_factory=dict)
+    votes: dict[str, tuple[int, str, bool]] = field(default_factory=dict)
+    committed: dict[int, str] = field(default_factory=dict)
+    incarnations: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REGIONS, 1))
+    numbers: dict[tuple[str, int], int] = field(default_factory=dict)
+
+
+def history(records: Sequence[Record], *, complete: bool = True) -> list[Finding]:
+    """What a journal does not keep of the protocol's promises.
+
+    Args:
+        records: of the journal, or those up to where it is torn.
+        complete: whether the journal was closed, so that the take has to have ended.
+    """
+    past, findings = _Past(), []
+    if records and not isinstance(records[0].message, TakeOpened):
+        findings.append(Finding("H04", records[0].seq, f"{type(records[0].message).__name__} comes before TakeOpened"))
+    for record in records:
+        findings += [Finding(code, record.seq, text) for code, text in _check(past, record)]
+    if past.closed is None and records and complete:
+        findings.append(Finding("H06", 0, "the journal ends before TakeClosed"))
+    return findings
+
+
+def _check(past: _Past, record: Record) -> list[tuple[str, str]]:
+    message = record.message
+    wrong = [] if isinstance(message, Discarded) else [*_signed(record), *_numbered(past, record)]
+    if past.closed is not None:
+        wrong.append(("H06", f"{type(message).__name__} comes after TakeClosed, with which a journal ends"))
+    elif past.opened is not None or isinstance(message, TakeOpened):
+        wrong += _placed(past, message)
+    _remember(past, message)
+    return wrong
+
+
+def _signed(record: Record) -> list[tuple[str, str]]:
+    """Nobody speaks in another's name."""
+    said = DIRECTOR if record.sender == DIRECTOR else COORDINATOR
+    if isinstance(record.message, (Decided, Accepted, Objected)):
+        said = record.message.role
+    elif isinstance(record.message, (Proposed, Rejoined)):
+        said = record.message.region
+    wrong = record.sender not in (COORDINATOR, DIRECTOR, *REGIONS) or said != record.sender
+    return [("H05", f"{record.sender} sends {type(record.message).__name__} in the name of {said}")] if wrong else []
+
+
+def _numbered(past: _Past, record: Record) -> list[tuple[str, str]]:
+    """Messages of regions come in order, under the incarnation that may speak."""
+    message = record.message
+    if isinstance(message, Restored) and message.incarnation != past.incarnations[message.region] + 1:
+        before = past.incarnations[message.region]
+        return [("H05", f"{message.region} becomes incarnation {message.incarnation} after incarnation {before}")]
+    if record.sender not in REGIONS or isinstance(message, Rejoined):
+        return []
+    wrong = []
+    link = (record.sender, record.epoch)
+    expected = past.numbers.get(link, 0) + 1
+    if record.number != expected:
+        wrong.append(("H05", f"{record.sender} sends number {record.number} in epoch {record.epoch}, not {expected}"))
+    past.numbers[link] = record.number
+    current = past.incarnations[record.sender]
+    said = getattr(record.message, "incarnation", current)
+    if record.epoch != current or said != current:
+        wrong.append(("H05", f"{record.sender} speaks as incarnation {said} in epoch {record.epoch}; it is {current}"))
+    return wrong
+
+
+def _placed(past: _Past, message: Message) -> list[tuple[str, str]]:
+    if isinstance(message, TakeOpened):
+        return [("H04", "the take is opened twice")] if past.opened else []
+    if isinstance(message, BeatOpened):
+        return _beat_opened(past, message)
+    if isinstance(message, (Proposed, RoundOpened, Accepted, Objected, Ruled, Committed)) and (
+        past.beat is None or message.beat != past.beat.beat
+    ):
+        open_beat = past.beat.beat if past.beat else "none"
+        return [("H04", f"{type(message).__name__} speaks of beat {message.beat}; open is {open_beat}")]
+    if isinstance(message, RoundOpened):
+        return _round_opened(past, message)
+    if isinstance(message, (Accepted, Objected)):
+        return _voted(past, message)
+    if isinstance(message, Ruled):
+        return _ruled(past, message)
+    if isinstance(message, Committed):
+        return _committed(past, message)
+    if isinstance(message, TakeClosed):
+        return _closed(past, message)
+    return []
+
+
+def _beat_opened(past: _Past, message: BeatOpened) -> list[tuple[str, str]]:
+    wrong = []
+    if message.beat != len(past.committed):
+        wrong.append(("H04", f"beat {message.beat} is opened after {len(past.committed)} commits"))
+    if message.previous != past.committed.get(message.beat - 1):
+        wrong.append(("H01", f"beat {message.beat} follows {message.previous}, not what was committed"))
+    return wrong
+
+
+def _round_opened(past: _Past, message: RoundOpened) -> list[tuple[str, str]]:
+    wrong = []
+    expected = past.round.round + 1 if past.round else 1
+    if message.round != expected:
+        wrong.append(("H04", f"round {message.round} is opened where round {expected} is due"))
+    missing = [region for region in REGIONS if past.round and region not in past.votes]
+    if missing:
+        wrong.append(("H04", f"round {message.round} is opened before a vote of {', '.join(missing)}"))
+    for version, track in zip(message.vector.versions, message.tracks, strict=True):
+        latest = past.proposed.get(version.region)
+        if latest is None or latest.version != version or digest(track) != version.digest:
+            wrong.append(("H02", f"the track of {version.region} in round {message.round} is not its latest proposal"))
+    return wrong
+
+
+def _voted(past: _Past, message: Accepted | Objected) -> list[tuple[str, str]]:
+    if past.round is None or message.round != past.round.round or message.vector != past.round.vector.digest:
+        return [("H04", f"{message.role} votes on a vector that is not on the table")]
+    return [("H04", f"{message.role} votes twice in round {message.round}")] if message.role in past.votes else []
+
+
+def _ruled(past: _Past, message: Ruled) -> list[tuple[str, str]]:
+    wrong = []
+    missing = [region for region in REGIONS if region not in past.votes]
+    if past.round is None or message.round != past.round.round:
+        wrong.append(("H04", f"a ruling on round {message.round}, which is not open"))
+    elif missing:
+        wrong.append(("H04", f"a ruling before a vote of {', '.join(missing)}"))
+    for version, track in zip(message.vector.versions, message.tracks, strict=True):
+        if digest(track) != version.digest:
+            wrong.append(("H02", f"the track ruled for {version.region} is not that of the ruling's vector"))
+    return wrong
+
+
+def _closed(past: _Past, message: TakeClosed) -> list[tuple[str, str]]:
+    wrong = []
+    if message.beats != len(past.committed):
+        wrong.append(("H06", f"TakeClosed counts {message.beats} beats where {len(past.committed)} are committed"))
+    digests = [past.committed[beat] for beat in sorted(past.committed)]
+    if message.timeline != (digest(digests) if digests else None):
+        wrong.append(("H01", "the digest of the timeline is not that of the committed beats"))
+    if message.outcome == "failed" and not past.aborted:
+        wrong.append(("H06", "the take failed without Aborted"))
+    return wrong
+
+
+def _committed(past: _Past, message: Committed) -> list[tuple[str, str]]:
+    wrong = []
+    if message.beat in past.committed:
+        wrong.append(("H01", f"beat {message.beat} is committed twice"))
+    if message.digest != message.vector.digest:
+        wrong.append(("H01", f"the digest of beat {message.beat} is not that of its vector"))
+    if message.ruled != (past.ruled is not None) or (past.ruled and past.ruled.vector != message.vector):
+        wrong.append(("H02", f"beat {message.beat} is not committed as it was ruled"))
+    if past.ruled is None:
+        known = all((v.region, v.incarnation, v.revision, v.digest) in past.versions for v in message.vector.versions)
+        if not known:
+            wrong.append(("H02", f"beat {message.beat} commits a track that was never proposed"))
+        agreed = past.round is not None and past.round.vector == message.vector
+        agreed = agreed and all(past.votes.get(region, (0, "", False))[2] for region in REGIONS)
+        as_proposed = past.opened is not None and COMMIT_AS_PROPOSED in past.opened.flags
+        if not agreed and not as_proposed:
+            wrong.append(("H03", f"beat {message.beat} is committed although not all four regions accepted its vector"))
+    return wrong
+
+
+def _remember(past: _Past, message: Message) -> None:
+    if isinstance(message, TakeOpened):
+        past.opened = message
+    elif isinstance(message, BeatOpened):
+        past.beat, past.round, past.ruled = message, None, None
+        past.proposed, past.votes = {}, {}
+    elif isinstance(message, Proposed):
+        past.proposed[message.region] = message
+        past.versions.add((message.region, message.incarnation, message.revision, message.digest))
+    elif isinstance(message, RoundOpened):
+        past.round, past.votes = message, {}
+    elif isinstance(message, (Accepted, Objected)):
+        past.votes[message.role] = (message.round, message.vector, isinstance(message, Accepted))
+    elif isinstance(message, Ruled):
+        past.ruled = message
+    elif isinstance(message, Committed):
+        past.committed[message.beat] = message.digest
+    elif isinstance(message, Restored):
+        past.incarnations[message.region] = message.incarnation
+    elif isinstance(message, Aborted):
+        past.aborted = True
+    elif isinstance(message, TakeClosed):
+        past.closed = past.closed or message
+
+
+def planners(records: Sequence[Record]) -> dict[str, int]:
+    """How often each planner was asked."""
+    counts: dict[str, int] = {}
+    for record in records:
+        if isinstance(record.message, Decided):
+            counts[record.message.planner] = counts.get(record.message.planner, 0) + 1
+    return counts

@@ -1,0 +1,284 @@
+"""Replay: the machines of this version run over a journal.
+
+The coordinator gets every message and every answer that the journal tells of and has to send what the journal holds next;
+each region's process gets what was brought to it and has to answer as it did. What is pure (audits, rulings, end states) is
+worked out again with the constraints of the journal's own configuration. What planners answered is taken from the journal.
+The first difference of each role is reported with its fields.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from protocol.brief import Brief
+from protocol.channels import REGIONS, Region
+from protocol.constraints import Constraints
+from protocol.coordination import (
+    Audit,
+    Audited,
+    Briefed,
+    Broke,
+    DeadlineFired,
+    MakeRuling,
+    RulingMade,
+    Start,
+    Stop,
+)
+from protocol.coordinator import COORDINATOR_MACHINE
+from protocol.coordinator_state import CoordinatorState
+from protocol.findings import Finding
+from protocol.journal import Record
+from protocol.keyframes import Track, exact
+from protocol.machine import LocalError, PeerError, Received, Send
+from protocol.messages import (
+    COORDINATOR,
+    DIRECTOR,
+    Aborted,
+    Accepted,
+    BeatOpened,
+    DeadlinePassed,
+    Decided,
+    Discarded,
+    EndState,
+    Message,
+    Objected,
+    Proposed,
+    Rejoined,
+    Restored,
+    TakeClosed,
+    TakeOpened,
+)
+from protocol.region import REGION, Judged, RegionState, Revision, Thought, Wake
+from protocol.repair import violations
+from protocol.ruling import rule
+from protocol.timeline import end_state, rest, view
+from protocol.wire import to_plain
+
+MAX_DIFFERENCES = 8
+"""Fields that a difference is shown with."""
+
+
+@dataclass
+class Replay:
+    """A journal being replayed.
+
+    Args:
+        constraints: of the journal's configuration.
+    """
+
+    constraints: Constraints
+    coordinator: CoordinatorState = field(default_factory=CoordinatorState)
+    regions: dict[str, RegionState] = field(default_factory=lambda: {region: RegionState(region) for region in REGIONS})
+    fallbacks: dict[str, RegionState] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    _due: deque[Message] = field(default_factory=deque)
+    _partial: dict[str, list[Message]] = field(default_factory=dict)
+    _lost: set[str] = field(default_factory=set)
+
+    def feed(self, record: Record) -> None:
+        """Take the next record."""
+        message = record.message
+        if isinstance(message, Discarded):
+            return
+        if record.sender not in (COORDINATOR, DIRECTOR, *REGIONS):
+            self._diverge(record.sender, Finding("R02", record.seq, f"{record.sender} has no part in the protocol"))
+        elif record.sender in (COORDINATOR, DIRECTOR):
+            self._guarded(COORDINATOR, record, self._said_by_coordinator)
+            for region in REGIONS:
+                if region in record.receivers:
+                    self._guarded(region, record, partial(self._brought_to_region, region))
+        else:
+            self._guarded(record.sender, record, self._said_by_region)
+            self._guarded(COORDINATOR, record, self._brought_to_coordinator)
+
+    def finish(self) -> None:
+        """The journal ends here, and its take with it: nobody may have more to say."""
+        if self._due:
+            self._diverge(COORDINATOR, Finding("R01", 0, f"the journal ends before {_name(self._due[0])} of the coordinator"))
+
+    def _guarded(self, role: str, record: Record, step: Callable[[Record], None]) -> None:
+        if role in self._lost:
+            return
+        try:
+            step(record)
+        except (PeerError, LocalError, ValueError) as error:
+            self._diverge(role, Finding("R02", record.seq, _brief_text(error)))
+
+    def _diverge(self, role: str, finding: Finding) -> None:
+        if role not in self._lost:
+            self._lost.add(role)
+            self.findings.append(finding)
+
+    # ---------------------------------------------------------------------------------------------------- coordinator
+
+    def _said_by_coordinator(self, record: Record) -> None:
+        message = record.message
+        self._bring_about(message)
+        if not self._due:
+            self._diverge(COORDINATOR, Finding("R02", record.seq, f"the coordinator has no reason to send {_name(message)}"))
+            return
+        expected = self._due.popleft()
+        if expected != message:
+            self._diverge(COORDINATOR, Finding("R01", record.seq, _difference(expected, message)))
+
+    def _brought_to_coordinator(self, record: Record) -> None:
+        if self._due:
+            missing, found = _name(self._due[0]), _name(record.message)
+            text = f"the coordinator sends {missing} before it hears anything else; the journal holds {found}"
+            self._diverge(COORDINATOR, Finding("R01", record.seq, text))
+            return
+        self._coordinate(Received(record.message))
+
+    def _bring_about(self, message: Message) -> None:
+        """Events that are not messages show in what the coordinator sends because of them."""
+        if isinstance(message, TakeOpened) and self.coordinator.phase == "idle":
+            self._coordinate(Start(message, rest()))
+        elif isinstance(message, Decided) and not self._due:
+            self._coordinate(Briefed(message, Brief.model_validate_json(message.reply)))
+        elif isinstance(message, DeadlinePassed) and not self._due:
+            self._coordinate(DeadlineFired(message.region, message.incarnation, message.beat, message.round))
+        elif isinstance(message, TakeClosed) and not self._due and message.outcome == "stopped":
+            self._coordinate(Stop(message.reason))
+        elif isinstance(message, Aborted) and not self._due:
+            self._coordinate(Broke(message.error))
+
+    def _coordinate(self, event: Any) -> None:
+        events = deque([event])
+        while events:
+            self.coordinator, outputs = COORDINATOR_MACHINE.step(self.coordinator, events.popleft())
+            for output in outputs:
+                if isinstance(output, Send):
+                    self._due.append(output.message)
+                elif isinstance(output, (Audit, MakeRuling)):
+                    events += self._worked_out(output)
+                # What the director was asked and answered is the next record.
+
+    def _worked_out(self, asked: Audit | MakeRuling) -> list[Audited | RulingMade]:
+        """The answer to what the coordinator asks its host; none if it cannot be worked out, upon which the take aborts."""
+        try:
+            return [self._audit(asked) if isinstance(asked, Audit) else self._rule(asked)]
+        except ValueError:
+            return []
+
+    def _audit(self, asked: Audit) -> Audited:
+        found, ending = look(self.constraints, asked.beat, asked.tracks)
+        return Audited(found, ending)
+
+    def _rule(self, asked: MakeRuling) -> RulingMade:
+        tracks, rulings = rule(self.constraints, asked.beat.end_state, asked.tracks, _length(asked.beat))
+        return RulingMade(tracks, rulings, look(self.constraints, asked.beat, tracks)[1])
+
+    # -------------------------------------------------------------------------------------------------------- regions
+
+    def _brought_to_region(self, region: Region, record: Record) -> None:
+        message = record.message
+        if isinstance(message, Restored):
+            self.fallbacks.pop(region, None)
+            self._partial.pop(region, None)  # what an earlier incarnation left unfinished
+            if message.holder == "fallback":
+                self.fallbacks[region] = RegionState(region, phase="joining", incarnation=0)
+        where = self.fallbacks if region in self.fallbacks else self.regions
+        where[region], _ = REGION.step(where[region], Received(message))
+
+    def _said_by_region(self, record: Record) -> None:
+        message, region = record.message, record.sender
+        if isinstance(message, Rejoined):
+            self.regions[region], _ = REGION.step(self.regions[region], Wake(message.nonce))
+            self._partial.pop(region, None)
+            return
+        said = self._partial.setdefault(region, [])
+        said.append(message)
+        where = self.fallbacks if region in self.fallbacks else self.regions
+        state = where[region]
+        event = _answer(state, said)
+        if event is None:
+            return
+        where[region], outputs = REGION.step(state, event)
+        sent = [output.message for output in outputs if isinstance(output, Send)]
+        self._partial[region] = []
+        for expected, actual in zip(sent, said, strict=False):
+            if expected != actual:
+                self._diverge(region, Finding("R01", record.seq, _difference(expected, actual)))
+                return
+        if len(sent) != len(said):
+            names = [", ".join(map(_name, messages)) or "nothing" for messages in (sent, said)]
+            text = f"{region} sends {names[0]} with this version; the journal holds {names[1]}"
+            self._diverge(region, Finding("R01", record.seq, text))
+
+
+def _answer(state: RegionState, said: Sequence[Message]) -> Thought | Judged | None:
+    """The decision behind what a region has said since it was last asked; None while it has not finished."""
+    last = said[-1]
+    decided = next((m for m in said if isinstance(m, Decided)), None)
+    proposed = next((m for m in said if isinstance(m, Proposed)), None)
+    revision = None
+    if proposed is not None:
+        known = decided or (state.decisions[-1] if state.decisions else None)
+        if known is None:
+            raise ValueError(f"{state.region} proposes without a decision")
+        revision = Revision(known, proposed.track, proposed.why)
+    if isinstance(last, Proposed) and last.round == 0:
+        assert revision is not None
+        return Thought(last.beat, last.incarnation, revision)
+    if isinstance(last, (Accepted, Objected)):
+        found = last.violations if isinstance(last, Objected) else ()
+        return Judged(last.beat, last.round, last.incarnation, found, revision)
+    return None
+
+
+def replay(records: Sequence[Record], constraints: Constraints, *, complete: bool = True) -> Replay:
+    """Replay a whole journal, or with `complete=False` one that is cut off."""
+    run = Replay(constraints)
+    for record in records:
+        run.feed(record)
+    if complete:
+        run.finish()
+    return run
+
+
+def look(constraints: Constraints, beat: BeatOpened, tracks: Sequence[Track]) -> tuple[tuple[Any, ...], EndState]:
+    """What four tracks break of the hard constraints, and how the beat ends with them."""
+    seconds = _length(beat)
+    seen = view(beat.end_state, tracks, seconds)
+    return tuple(violations(seen, constraints.hard)), end_state(seen, tracks, seconds)
+
+
+def _length(beat: BeatOpened) -> float:
+    return exact(beat.intent.end - beat.intent.start)
+
+
+def _name(message: Message) -> str:
+    return type(message).__name__
+
+
+def _difference(expected: Message, actual: Message) -> str:
+    if type(expected) is not type(actual):
+        return f"this version sends {_name(expected)}; the journal holds {_name(actual)}"
+    lines = list(_fields(to_plain(expected), to_plain(actual), _name(expected)))
+    more = f"\n  and {len(lines) - MAX_DIFFERENCES} more" if len(lines) > MAX_DIFFERENCES else ""
+    return f"{_name(expected)} differs (this version / journal)\n  " + "\n  ".join(lines[:MAX_DIFFERENCES]) + more
+
+
+def _fields(expected: Any, actual: Any, place: str) -> list[str]:
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        names = list(dict.fromkeys([*expected, *actual]))
+        return [line for name in names for line in _fields(expected.get(name), actual.get(name), f"{place}.{name}")]
+    if isinstance(expected, (list, tuple)) and isinstance(actual, (list, tuple)) and len(expected) == len(actual):
+        pairs = enumerate(zip(expected, actual, strict=True))
+        return [line for n, (one, other) in pairs for line in _fields(one, other, f"{place}[{n}]")]
+    return [] if expected == actual else [f"{place}: {_shown(expected)} / {_shown(actual)}"]
+
+
+def _shown(value: Any) -> str:
+    """A value in one short line."""
+    text = repr(value)
+    return text if len(text) <= 100 else text[:97] + "..."
+
+
+def _brief_text(error: Exception) -> str:
+    """An error in a line; those of pydantic have several."""
+    return " ".join(str(error).split())[:400]

@@ -1,0 +1,112 @@
+"""The renderer's machine: one chunk at a time, answered once, under the attempt that was asked for."""
+
+import pytest
+
+from protocol.machine import LocalError, PeerError, Received, Send, kind
+from protocol.messages import COORDINATOR, ChunkAssigned, ChunkFailed, ChunkRendered, TakeClosed
+from protocol.rendering import RENDERER, Render, RenderBroke, Rendered, RendererState
+from tests.takes import Script, any_messages, given_by_row
+
+MOTION, FRAMES = "0" * 32, "1" * 32
+CHUNK = ChunkAssigned(chunk=3, first=75, last=100, motion=MOTION, attempt=2)
+CLOSED = TakeClosed(outcome="done", reason="", beats=1, timeline=MOTION)
+OURS = (Rendered(3, 2, FRAMES), RenderBroke(3, 2, "no memory"))
+
+
+def script() -> Script[RendererState]:
+    return Script(RENDERER, RendererState())
+
+
+def rendering() -> Script[RendererState]:
+    step = script()
+    step(Received(CHUNK))
+    return step
+
+
+def closed() -> Script[RendererState]:
+    step = rendering()
+    step(Received(CLOSED))
+    return step
+
+
+def test_a_chunk_is_given_to_the_host():
+    step = script()
+
+    assert step(Received(CHUNK)) == (Render(CHUNK),)
+    assert step.state == RendererState("rendering", CHUNK)
+
+
+def test_what_is_done_is_reported_under_its_attempt():
+    step = rendering()
+
+    assert step(Rendered(3, 2, FRAMES)) == (Send((COORDINATOR,), ChunkRendered(chunk=3, attempt=2, frames=FRAMES)),)
+    assert step.state == RendererState()
+
+
+def test_what_went_wrong_is_reported_shortened():
+    step = rendering()
+
+    assert step(RenderBroke(3, 2, "x" * 500)) == (Send((COORDINATOR,), ChunkFailed(chunk=3, attempt=2, error="x" * 400)),)
+    assert step.state == RendererState()
+
+
+def test_the_next_chunk_can_be_taken_after_either():
+    for end in OURS:
+        step = rendering()
+        step(end)
+        again = CHUNK.model_copy(update={"attempt": 3})
+        assert step(Received(again)) == (Render(again),)
+
+
+@pytest.mark.parametrize("answer", [Rendered(3, 1, FRAMES), Rendered(2, 2, FRAMES), RenderBroke(3, 1, "x")])
+def test_an_answer_to_another_question_is_our_mistake(answer):
+    step = rendering()
+    before = step.state
+
+    with pytest.raises(LocalError):
+        step(answer)
+
+    assert step.state == before
+
+
+def test_a_second_chunk_is_not_taken_while_one_is_rendered():
+    step = rendering()
+
+    with pytest.raises(PeerError, match="ChunkAssigned is not allowed in phase rendering"):
+        step(Received(CHUNK.model_copy(update={"chunk": 4})))
+
+    assert step.state.chunk == CHUNK
+
+
+def test_a_take_that_closes_ends_the_work_and_late_answers_are_dropped():
+    step = closed()
+
+    assert [step(answer) for answer in OURS] == [(), ()]
+    assert step.state == RendererState("closed")
+
+
+def test_every_row_is_taken_and_gives_all_that_it_names():
+    done, broken, idle, busy = rendering(), rendering(), script(), closed()
+    done(OURS[0])
+    broken(OURS[1])
+    idle(Received(CLOSED))
+    for answer in OURS:
+        busy(answer)
+
+    given = given_by_row([done, broken, idle, busy])
+
+    assert {place: set(row.emits) for place, row in enumerate(RENDERER.rows)} == given
+
+
+@pytest.mark.parametrize("make", [script, rendering, closed], ids=["idle", "rendering", "closed"])
+def test_whatever_no_row_allows_is_refused_and_changes_nothing(make):
+    step = make()
+    before = step.state
+    allowed = {row.event for row in RENDERER.rows if row.phase == before.phase}
+
+    for event in (*any_messages(), *OURS):
+        if kind(event) not in allowed:
+            error = PeerError if isinstance(event, Received) else LocalError
+            with pytest.raises(error, match=f"renderer: {kind(event)} is not allowed in phase {before.phase}"):
+                step(event)
+            assert step.state is before
