@@ -28,8 +28,9 @@ def test_every_direction_gives_beats_that_tile_the_take(text: str, seconds: floa
         for act in beat.acts:
             assert act.start < beat.end - beat.start
             assert act.end > 0
-        for span in (*beat.limits, *beat.stills):
-            assert 0 <= span.start < span.end <= exact(beat.end - beat.start)
+        spans = [(limit.start, limit.end) for limit in beat.limits] + [(still.start, still.end) for still in beat.stills]
+        for start, end in spans:
+            assert 0 <= start < end <= exact(beat.end - beat.start)
 
 
 @given(st.text(max_size=120))

@@ -49,7 +49,8 @@ READER = TimeReader({word: number for number, word in enumerate("one two three f
 )
 def test_a_time_is_read(text: str, kind: str, low: float, high: float) -> None:
     (mark,) = READER.find(text)
-    assert (mark.kind, mark.low, mark.high) == (kind, pytest.approx(low), pytest.approx(high))
+    assert mark.kind == kind
+    assert (mark.low, mark.high) == pytest.approx((low, high))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,270 @@
+"""From layers to curves: one track out of everything that a region does in a beat.
+
+A channel that only one thing moves keeps that gesture's own keyframes. Where several meet, the sustained shapes give way to
+the largest of them, passing ones come on top, and the sum is written as new keyframes. Every curve starts at the value that
+the last beat ended with and finds its way from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from numpy.typing import NDArray
+
+from agents.expansion import Layer
+from protocol.brief import Beat
+from protocol.channels import CHANNELS, WRITABLE, Region, Unit
+from protocol.gaze import saccade_seconds
+from protocol.interpolation import sample_layers
+from protocol.keyframes import Curve, Keyframe, Source, Track, exact, key, make_track
+from protocol.reduction import TOLERANCES, all_fitted
+from protocol.timeline import RATE
+
+Row = NDArray[np.float64]
+
+REST = Source(gesture="rest")
+CARRIED = Source(gesture="carried", note="from the beat before")
+_CLOSED = 0.1
+"""Share left to 1 below which passing layers hide what is beneath them."""
+_CLOSE = 0.05
+"""Difference of coefficients below which a beat starts as good as where the last one ended."""
+_DRIFT = 1.5
+"""Degrees or centimetres up to which what is left of the last beat is idle drift, and goes at its pace."""
+_FINE = 0.03
+"""Share of a small movement's span that its keyframes may stray by."""
+_ANY = 1e6
+"""Beyond every channel's range."""
+_SAME = 0.5
+"""Share of a tolerance up to which two values count as the same."""
+
+
+def compose(region: Region, layers: Iterable[Layer], start: Mapping[str, float], intent: Beat) -> Track:
+    """The track of a region.
+
+    Args:
+        region: whose.
+        layers: everything that it does; other regions' channels are not among them.
+        start: the value that each channel begins with.
+        intent: the beat, for its length and for what the face is asked not to do.
+    """
+    seconds = exact(intent.end - intent.start)
+    by_channel: dict[str, list[Layer]] = {name: [] for name in WRITABLE[region]}
+    for layer in layers:
+        if layer.keys[-1].time > 0 or layer.keys[-1].value != 0:
+            by_channel[layer.channel].append(layer)
+    sources = Sources()
+    curves: dict[str, Curve] = {}
+    for name, moving in by_channel.items():
+        keys = _simple(name, moving, start[name], seconds, intent, sources)
+        if keys:
+            curves[name] = Curve(channel=name, keys=keys)
+    mixed = {name: moving for name, moving in by_channel.items() if name not in curves}
+    times = _frames(seconds)
+    together = [layer.keys for moving in mixed.values() for layer in moving]
+    sampled = iter(sample_layers(together, times, -_ANY, _ANY)) if together else iter(())
+    rows = {name: [next(sampled) for _ in moving] for name, moving in mixed.items()}
+    totals = {name: _total(name, rows[name], moving, start[name], times, intent) for name, moving in mixed.items()}
+    tolerances = [_tolerance(CHANNELS[name].unit, total) for name, total in totals.items()]
+    for (name, total), points in zip(totals.items(), all_fitted(times, list(totals.values()), tolerances), strict=True):
+        keys = _keys(name, points, total, rows[name], mixed[name], times, sources)
+        curves[name] = Curve(channel=name, keys=keys)
+    return make_track(region, curves.values(), sources.listed)
+
+
+class Sources:
+    """The sources of a track as they come up, each once, the first of them rest."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[str, str, str], int] = {}
+        self.listed: list[Source] = []
+        self.number(REST)
+
+    def number(self, source: Source) -> int:
+        """Where a source stands among the track's."""
+        known = (source.gesture, source.words, source.note)
+        if known not in self._numbers:
+            self._numbers[known] = len(self.listed)
+            self.listed.append(source)
+        return self._numbers[known]
+
+
+def _simple(
+    name: str, layers: Sequence[Layer], start: float, seconds: float, intent: Beat, sources: Sources
+) -> tuple[Keyframe, ...] | None:
+    """The keyframes of a channel that nothing moves, or one thing alone; None if there is more to it."""
+    if intent.stills or any(name in limit.channels for limit in intent.limits):
+        return None
+    if not layers:
+        return _back_to_rest(name, start, seconds, sources)
+    if len(layers) == 1:
+        return _own_keys(layers[0], start, seconds, sources)
+    return None
+
+
+def _frames(seconds: float) -> Row:
+    """The times of a beat's frames, and its end."""
+    count = int(seconds * RATE + 1e-6) + 1
+    times: Row = np.minimum(np.arange(count + 1) / RATE, seconds)
+    return times[:-1] if times[-1] == times[-2] else times
+
+
+def _back_to_rest(name: str, start: float, seconds: float, sources: Sources) -> tuple[Keyframe, ...]:
+    if abs(start) <= _SAME * TOLERANCES[CHANNELS[name].unit]:
+        return (key(0, start, "hold"),)
+    carried = sources.number(CARRIED)
+    return (key(0, start, "min_jerk", carried), key(min(_carry_seconds(name, start), seconds), 0, "hold", carried))
+
+
+def _own_keys(layer: Layer, start: float, seconds: float, sources: Sources) -> tuple[Keyframe, ...] | None:
+    """The gesture's own keyframes if they fit into the beat as they are, else None."""
+    tolerance = _SAME * TOLERANCES[CHANNELS[layer.channel].unit]
+    first = layer.keys[0]
+    keys = list(layer.keys)
+    if first.time < 0:
+        # Begun before: what is left must be a stretch that is held at the beat's start.
+        begun = [n for n, k in enumerate(keys) if k.time <= 0]
+        if keys[begun[-1]].mode != "hold" and begun[-1] + 1 < len(keys):
+            return None
+        keys = keys[begun[-1] :]
+        first = keys[0]
+    if abs(first.value - start) > tolerance:
+        return None
+    source = sources.number(layer.source)
+    head = [] if first.time <= 0 else [Keyframe(time=0.0, value=exact(start), mode="hold", source=source)]
+    keys = head + [k.model_copy(update={"time": max(k.time, 0.0), "source": source}) for k in keys]
+    keys[0] = keys[0].model_copy(update={"value": exact(start)})
+    late = [n for n, k in enumerate(keys) if k.time > seconds]
+    if late:
+        if keys[late[0] - 1].mode != "hold":
+            return None
+        keys = keys[: late[0]]
+    return tuple(keys)
+
+
+def _total(name: str, rows: Sequence[Row], layers: Sequence[Layer], start: float, times: Row, intent: Beat) -> Row:
+    """The samples of a channel that several things move; `rows` are the layers' values at the times."""
+    total = _together(name, rows, layers, start, times)
+    for limit in intent.limits:
+        if name in limit.channels:
+            within = (times >= limit.start) & (times <= limit.end)
+            total = np.where(within, np.minimum(np.maximum(total, -limit.most), limit.most), total)
+    for still in intent.stills:
+        total = _stilled(name, total, times, still.start, still.end)
+    total = np.minimum(np.maximum(total, CHANNELS[name].low), CHANNELS[name].high)
+    total[0] = start
+    return total
+
+
+def _keys(
+    name: str,
+    points: Sequence[tuple[float, float]],
+    total: Row,
+    rows: Sequence[Row],
+    layers: Sequence[Layer],
+    times: Row,
+    sources: Sources,
+) -> tuple[Keyframe, ...]:
+    """Keyframes at the points that carry a channel's samples, each with the source that is strongest there."""
+    moved = _SAME * TOLERANCES[CHANNELS[name].unit]
+    keys: list[Keyframe] = []
+    for (time, value), place in zip(points, np.searchsorted(times, [time for time, _ in points]), strict=True):
+        owner = _owner(rows, layers, int(place), away=abs(total[place]) > moved)
+        one = key(time, value, "smooth", sources.number(owner))
+        if not keys or one.time > keys[-1].time:
+            keys.append(one)
+    return tuple(keys)
+
+
+def _tolerance(unit: Unit, total: Row) -> float:
+    """How far keyframes may stray: less where the whole movement is small, so that a breath keeps its shape."""
+    usual = TOLERANCES[unit]
+    span = float(total.max()) - float(total.min())
+    return min(usual, max(_FINE * span, usual / 8))
+
+
+def _together(name: str, rows: Sequence[Row], layers: Sequence[Layer], start: float, times: Row) -> Row:
+    """Sustained layers, with what is left of the last beat's end, and passing ones on top.
+
+    Of coefficients the largest shows, and what passes takes its share of what is left to 1, so that lids that are shut already
+    are not shut twice. Poses of the head add up. Eyes look at one thing at a time: at what they were last sent to.
+    """
+    share = CHANNELS[name].unit == "share"
+    gaze = CHANNELS[name].region == "eyes" and not share
+    total = np.zeros(len(times))
+    free = np.ones(len(times))
+    above = np.zeros(len(times))
+    by_start = sorted(zip(rows, layers, strict=True), key=lambda pair: pair[1].keys[0].time)
+    for row, layer in by_start:
+        if not layer.passing:
+            total = _showing(total, row, layer, gaze=gaze, share=share)
+        elif share:
+            free = free * (1 - row)
+        else:
+            above = above + row
+    if not share:
+        total = total + above
+        return total + _carried(name, start - float(total[0]), times)
+    whole = 1 - (1 - total) * free
+    # What lies beneath the passing layers at the start, if with them the beat is to start where the last one ended.
+    beneath = 1 - (1 - start) / max(float(free[0]), _CLOSED)
+    if beneath < 0 or abs(start - float(whole[0])) < _CLOSE:
+        return whole + _carried(name, start - float(whole[0]), times)
+    total = total + _carried(name, beneath - float(total[0]), times)
+    return 1 - (1 - total) * free
+
+
+def _showing(total: Row, row: Row, layer: Layer, *, gaze: bool, share: bool) -> Row:
+    """What shows when a sustained layer joins those that began before it."""
+    if share:
+        return np.maximum(total, row)
+    if not gaze:
+        return total + row
+    # How far the eyes are on their way to what this layer sends them to, 0 to 1.
+    full = max((one.value for one in layer.keys), key=abs)
+    return total + (row - total) * (row / full) if full else total
+
+
+def _carried(name: str, offset: float, times: Row) -> Row:
+    """What is left of the last beat's end, dying away."""
+    u: Row = np.minimum(times / _carry_seconds(name, offset), 1.0)
+    return offset * (1 - u * u * u * (10 - 15 * u + 6 * u * u))
+
+
+def _carry_seconds(name: str, offset: float) -> float:
+    """How long a channel takes to leave a value that nothing holds any more."""
+    channel = CHANNELS[name]
+    if channel.region == "eyes" and channel.unit == "degree":
+        return saccade_seconds(abs(offset)) if abs(offset) > 0.5 else 0.2
+    if name.startswith(("eyeBlink", "eyeWide")):
+        return 0.22
+    if channel.unit == "share":
+        return 0.55
+    if abs(offset) <= _DRIFT:
+        return 1.5
+    return max(0.7, abs(offset) / 35)
+
+
+def _stilled(name: str, total: Row, times: Row, start: float, end: float) -> Row:
+    """The value at the start of a span held to its end, and from there a way back to what was meant."""
+    inside = (times >= start) & (times <= end)
+    if not inside.any():
+        return total
+    first = int(np.argmax(inside))
+    held = np.where(inside, total[first], total)
+    after = times > end
+    if not after.any():
+        return held
+    resumed = int(np.argmax(after))
+    offset = float(total[first] - total[resumed])
+    back = _carried(name, offset, np.maximum(times - float(times[resumed]), 0.0))
+    return np.where(after, held + back, held)
+
+
+def _owner(rows: Sequence[Row], layers: Sequence[Layer], place: int, *, away: bool) -> Source:
+    """Whose keyframe it is: of the layer that is strongest there; without any, `away` tells what is carried from rest."""
+    strongest = max(range(len(layers)), key=lambda n: (abs(float(rows[n][place])), -n), default=None)
+    if strongest is None or rows[strongest][place] == 0:
+        return CARRIED if away else REST
+    return layers[strongest].source

@@ -1,0 +1,326 @@
+"""The four region agents: each knows its own channels and the beat's intent, and nothing of its peers until a round opens.
+
+A region's agent is stateless: what it answers follows from the question, the tables and the seed. It has a planner that
+decides what to perform (its answer is what the journal keeps) and expands that into keyframes; judging is measuring the
+constraints that touch its channels on the four tracks that are on the table; yielding is performing the same again with the
+peers' tracks in sight.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pydantic import ValidationError
+
+from agents.chance import Chance
+from agents.composition import compose
+from agents.expansion import Expander, Layer, wandering_layers
+from agents.idle import blink, idle_motion
+from agents.performance import Move, Performance
+from configs.tables import Tables
+from protocol.brief import Act, Beat
+from protocol.channels import CHANNELS, INDEX, REGIONS, Region
+from protocol.constraints import HALF_CLOSED, lids
+from protocol.keyframes import Track, exact
+from protocol.messages import BeatOpened, Decided, RoundOpened, TakeOpened, Vector, Violation, digest
+from protocol.region import Judge, Judged, Propose, Revision, Thought
+from protocol.repair import repair_tracks, violations
+from protocol.ruling import keep
+from protocol.timeline import RATE, View, last_values, view
+
+IDLE = "idle"
+"""The behaviour flag under which regions add idle motion."""
+
+
+class Planner(Protocol):
+    """Decides what a region performs."""
+
+    @property
+    def name(self) -> str:
+        """What the journal calls it."""
+        ...
+
+    def propose(self, question: Question) -> Performance:
+        """What the region would do by itself."""
+        ...
+
+    def revise(self, question: Question, before: Performance, seen: View, yielding: Sequence[Violation]) -> Performance:
+        """What it does now that it has seen its peers and has to give way."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Everything that a region's answer may depend on.
+
+    Attributes:
+        region: whose answer.
+        opened: the take.
+        beat: the beat.
+        round: 0 for the opening proposal.
+    """
+
+    region: Region
+    opened: TakeOpened
+    beat: BeatOpened
+    round: RoundOpened | None
+
+    def digest(self, configuration: str) -> str:
+        """What it is recognised by, together with the digest of the configuration."""
+        seen = [self.round.round, self.round.vector.digest] if self.round else [0, ""]
+        # What was committed before decides how the beat begins, so its digest stands for the end state.
+        begins = [self.beat.beat, self.beat.previous, self.beat.intent]
+        return digest([self.region, self.opened.seed, self.opened.flags, *begins, *seen, configuration])
+
+
+class Judgements:
+    """Vectors of one take looked at lately, so that regions in one process do not measure the same one four times.
+
+    Args:
+        tables: the constraints.
+        keep_last: how many vectors are remembered.
+    """
+
+    def __init__(self, tables: Tables, keep_last: int = 8) -> None:
+        self._tables = tables
+        self._keep = keep_last
+        self._known: OrderedDict[str, tuple[View, tuple[Violation, ...]]] = OrderedDict()
+
+    def of(self, beat: BeatOpened, vector: Vector, tracks: Sequence[Track]) -> tuple[View, tuple[Violation, ...]]:
+        """Four tracks in their surroundings, and every hard constraint that they break.
+
+        Args:
+            beat: what they are for. What was committed before it decides how it begins.
+            vector: which tracks they are.
+            tracks: one of each region.
+        """
+        name = f"{beat.beat} {beat.previous} {vector.digest}"
+        if name not in self._known:
+            seen = view(beat.end_state, tracks, exact(beat.intent.end - beat.intent.start))
+            self._known[name] = (seen, tuple(violations(seen, self._tables.constraints.hard)))
+            while len(self._known) > self._keep:
+                self._known.popitem(last=False)
+        return self._known[name]
+
+
+class RegionAgent:
+    """One region's agent.
+
+    Args:
+        region: which.
+        tables: what it knows.
+        configuration: digest of the tables' texts.
+        planner: what it decides with.
+        judgements: shared with whoever works in the same process.
+    """
+
+    def __init__(self, region: Region, tables: Tables, configuration: str, planner: Planner, judgements: Judgements) -> None:
+        self._region = region
+        self._tables = tables
+        self._configuration = configuration
+        self._planner = planner
+        self._judgements = judgements
+
+    def propose(self, asked: Propose) -> Thought:
+        """The region's part of a beat, by itself."""
+        question = Question(self._region, asked.opened, asked.beat, None)
+        request = question.digest(self._configuration)
+        performance = _answered(asked.decisions, request) or self._planner.propose(question)
+        track = self._perform(question, performance)
+        decided = self._decided(question, performance, asked.incarnation, request)
+        return Thought(asked.beat.beat, asked.incarnation, Revision(decided, track, _said(performance, self._region)))
+
+    def judge(self, asked: Judge) -> Judged:
+        """What a vector breaks that touches this region, and a revised track if this region is to yield."""
+        round_, beat = asked.round, asked.beat
+        seen, found = self._judgements.of(beat, round_.vector, round_.tracks)
+        touching = {(check.rule.id) for check in self._tables.constraints.touching(self._region)}
+        mine = [v for v in found if v.constraint in touching and self._concerns(v)]
+        # What others objected to on the same vector is taken up as well: they may see what this region does not.
+        named = [o.violation for o in round_.objections if o.violation.yields == self._region and _stands(asked)]
+        broken = tuple(sorted({v.order: v for v in (*named, *mine)}.values(), key=lambda v: v.order))
+        yielding = [violation for violation in broken if violation.yields == self._region]
+        revision = self._revision(asked, seen, yielding) if yielding else None
+        return Judged(beat.beat, round_.round, asked.incarnation, broken, revision)
+
+    def _concerns(self, violation: Violation) -> bool:
+        return violation.yields == self._region or any(CHANNELS[name].region == self._region for name in violation.channels)
+
+    def _revision(self, asked: Judge, seen: View, yielding: Sequence[Violation]) -> Revision:
+        question = Question(self._region, asked.opened, asked.beat, asked.round)
+        request = question.digest(self._configuration)
+        performance = _answered(asked.decisions, request)
+        if performance is None:
+            before = _latest(asked.decisions) or self._planner.propose(Question(self._region, asked.opened, asked.beat, None))
+            performance = self._planner.revise(question, before, seen, yielding)
+        peers = {track.region: track for track in asked.round.tracks}
+        track = self._perform(question, performance, peers)
+        decided = self._decided(question, performance, asked.incarnation, request)
+        return Revision(decided, track, _yielded(yielding))
+
+    def _decided(self, question: Question, performance: Performance, incarnation: int, request: str) -> Decided:
+        return Decided(
+            beat=question.beat.beat,
+            role=self._region,
+            incarnation=incarnation,
+            round=question.round.round if question.round else 0,
+            planner=self._planner.name,
+            request=request,
+            reply=performance.model_dump_json(),
+        )
+
+    def _perform(self, question: Question, performance: Performance, peers: dict[Region, Track] | None = None) -> Track:
+        """Keyframes for a performance that keep the region's own rules and, with peers in sight, those it yields to."""
+        beat = question.beat
+        seconds = exact(beat.intent.end - beat.intent.start)
+        start = last_values(beat.end_state)
+        expander = Expander(self._tables.gestures, self._tables.emotions, self._region, seconds)
+        track = compose(self._region, self._layers(expander, performance), start, beat.intent)
+        constraints = self._tables.constraints
+        checks = list(constraints.within(self._region))
+        if peers is not None:
+            checks += [check for check in constraints.hard if check.rule.yields == self._region]
+        tracks = tuple(
+            track if region == self._region else (peers[region] if peers else keep(region, start)) for region in REGIONS
+        )
+        note = "yielded to " + ", ".join(performance.yielding) if performance.yielding else "kept within the region's own rules"
+        repaired = repair_tracks(beat.end_state, tracks, seconds, checks, (self._region,), note)
+        return repaired[REGIONS.index(self._region)]
+
+    def _layers(self, expander: Expander, performance: Performance) -> Iterator[Layer]:
+        for move in performance.moves:
+            yield from expander.layers(move)
+        for plan in performance.wandering:
+            wander = self._tables.behaviour.idle.wander[plan.name]
+            if wander.region == self._region:
+                yield from wandering_layers(plan, wander)
+
+
+class LexiconRegion:
+    """The embedded planner of a region: performs what the brief asks for, with seeded variation and idle motion of its own.
+
+    Args:
+        tables: catalogue, states and behaviour.
+    """
+
+    name = "lexicon"
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def propose(self, question: Question) -> Performance:
+        """Every act of the beat that this region can take part in, and its idle motion."""
+        intent, region = question.beat.intent, question.region
+        labels = (question.opened.seed, region)
+        # An act that goes on from beat to beat is varied alike in all of them, so its seed knows no beat.
+        moves = [
+            self._varied(act, Chance(question.opened.seed, region, act.name, act.side, act.words))
+            for act in intent.acts
+            if region in act.regions and region in self._regions(act.name)
+        ]
+        if IDLE not in question.opened.flags:
+            return Performance(region=region, moves=tuple(moves))
+        extra, wandering = idle_motion(region, self._tables.behaviour, intent, *labels)
+        extra = [move for move in extra if not any(_lids_busy(other.act, move.act) for other in moves)]
+        return Performance(region=region, moves=(*moves, *extra), wandering=tuple(wandering))
+
+    def revise(self, question: Question, before: Performance, seen: View, yielding: Sequence[Violation]) -> Performance:
+        """The same performance, giving way; with a blink where the head turns far, as people do."""
+        ids = tuple(dict.fromkeys(violation.constraint for violation in yielding))
+        moves = before.moves
+        if question.region == "eyes" and IDLE in question.opened.flags:
+            moves = (*moves, *self._turn_blinks(seen, question.beat.intent, moves))
+        return before.model_copy(update={"moves": moves, "yielding": ids})
+
+    def _regions(self, name: str) -> frozenset[Region]:
+        if name in self._tables.gestures:
+            return self._tables.gestures[name].regions
+        return frozenset(CHANNELS[channel].region for channel in self._tables.emotions.state(name).levels)
+
+    def _varied(self, act: Act, chance: Chance) -> Move:
+        """An act with the small differences that no two performances lack."""
+        variation = self._tables.behaviour.variation
+        weaker = exact(1 - variation.side * chance.share())
+        left = chance.chooses(0.5)
+        return Move(
+            act=act,
+            size=exact(chance.around(variation.size)),
+            pace=exact(chance.around(variation.pace)),
+            left=weaker if left else 1.0,
+            right=1.0 if left else weaker,
+            late=exact(chance.between(-variation.lag, variation.lag)),
+            seed=int(chance.share() * 2**32),
+        )
+
+    def _turn_blinks(self, seen: View, intent: Beat, moves: Sequence[Move]) -> list[Move]:
+        """Blinks that start just before turns of the head that are large and have none yet."""
+        blinks = self._tables.behaviour.idle.blinks
+        half = RATE // 2
+        yaw, closed = seen.samples[INDEX["headYaw"]], lids(seen.samples)
+        found: list[Move] = []
+        frame = seen.first
+        while frame + half < seen.last:
+            span = yaw[frame : frame + half + 1]
+            if abs(float(span[-1] - span[0])) < blinks.on_turn:
+                frame += 3
+                continue
+            if not (closed[max(frame - half, 0) : frame + half] > HALF_CLOSED).any():
+                start = max((frame - seen.first) / RATE - blinks.lead, 0.0)
+                candidate = blink(start, start + 0.3)
+                quiet = any(still.start < start + 0.3 and start < still.end for still in intent.stills)
+                if not quiet and not any(_lids_busy(move.act, candidate.act) for move in moves):
+                    found.append(candidate)
+            frame += 2 * half
+        return found
+
+
+_LID_ACTS = frozenset(
+    {"blink", "slow_blink", "wink", "close_eyes", "squeeze_eyes", "fall_asleep", "wake_up", "sneeze", "droop_lids", "cough"}
+)
+
+
+def _lids_busy(act: Act, other: Act) -> bool:
+    """Whether an act uses the lids while another, a blink, would."""
+    return act.name in _LID_ACTS and act.start - 0.25 < other.end and other.start < act.end + 0.25
+
+
+def _answered(decisions: Sequence[Decided], request: str) -> Performance | None:
+    """What was answered to the same question before, by an earlier process of the region."""
+    return _latest([decided for decided in decisions if decided.request == request])
+
+
+def _latest(decisions: Sequence[Decided]) -> Performance | None:
+    """The last performance decided on; None if there is none, or only what cannot be read."""
+    for decided in reversed(decisions):
+        with contextlib.suppress(ValidationError):
+            return Performance.model_validate_json(decided.reply)
+    return None
+
+
+def _stands(asked: Judge) -> bool:
+    """Whether objections of the last round still concern the proposal that is on the table: it does not answer them yet."""
+    answered = max((decided.round for decided in asked.decisions if decided.round < asked.round.round), default=0)
+    return answered < asked.round.round - 1
+
+
+def _said(performance: Performance, region: Region) -> str:
+    """One line of why, for people."""
+    names = list(dict.fromkeys(move.act.name.replace("_", " ") for move in performance.moves if not move.idle))
+    idle = " with idle motion" if performance.wandering or any(move.idle for move in performance.moves) else ""
+    if not names:
+        return f"nothing is asked of the {region}{';' + idle if idle else ''}"
+    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "") + idle
+
+
+def _yielded(yielding: Sequence[Violation]) -> str:
+    """One line of what the region gives way to, and how far."""
+    parts: dict[str, str] = {}
+    for violation in yielding:
+        more = f" (to {violation.suggested:g})" if violation.suggested is not None else ""
+        parts.setdefault(violation.constraint, f"{violation.constraint} from {violation.start:g} s{more}")
+    return ("gives way to " + ", ".join(parts.values()))[:400]
