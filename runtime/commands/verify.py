@@ -1,0 +1,86 @@
+"""`textuportray verify`: does a take keep its protocol and its constraints?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from protocol.findings import Finding
+    from runtime.cli import Stopper
+
+EXAMPLES = """example:
+  textuportray verify motion.take
+
+Checks what each role sent and received against its table, the history as a whole, the machines run again, and every hard
+constraint on the committed motion at several frame rates. Exit code 3 if anything is wrong."""
+
+RATES = "24,25,30,60,120"
+VIOLATION = 3
+
+
+def describe(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "takes", metavar="TAKE", type=Path, nargs="+", help="a motion or video, its .take folder, or the journal"
+    )
+    parser.add_argument("--fps", default=RATES, help=f"frame rates to check the motion at (default {RATES})")
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+
+
+def run(options: argparse.Namespace, stopper: Stopper) -> int:
+    """Check every take."""
+    from runtime.options import parse_fps
+
+    rates = [parse_fps(rate.strip()) for rate in options.fps.split(",")]
+    report: dict[str, list[dict[str, object]]] = {}
+    for take in options.takes:
+        findings, said = check(take, rates)
+        report[str(take)] = [{"code": f.code, "seq": f.seq, "text": f.text} for f in findings]
+        if not options.json:
+            for finding in findings:
+                print(f"{take}: {finding}")
+            if not findings:
+                print(f"{take}: {said}")
+    if options.json:
+        print(json.dumps(report, ensure_ascii=False))
+    return VIOLATION if any(report.values()) else 0
+
+
+def check(take: Path, rates: list[Fraction]) -> tuple[list[Finding], str]:
+    """What is wrong with a take, and what was looked at."""
+    from protocol.consistency import committed_timeline, consistency
+    from protocol.coordinator import COMMIT_AS_PROPOSED
+    from protocol.history import history
+    from protocol.messages import TakeOpened
+    from protocol.monitor import monitor
+    from protocol.replay import replay
+    from runtime.commands.replay import constraints_of, opened
+    from runtime.takes import open_take
+
+    journal = open_take(take)
+    whole = journal.closed
+    findings = [*monitor(journal.records), *history(journal.records, complete=whole)]
+    if not isinstance(journal.records[0].message, TakeOpened):
+        return findings, ""  # history says so; there is nothing to replay it with
+    message = opened(journal)
+    _, constraints = constraints_of(journal)
+    findings += replay(journal.records, constraints, complete=whole).findings
+    timeline = committed_timeline(journal.records)
+    checked = "no beat is committed"
+    if timeline is not None and COMMIT_AS_PROPOSED in message.flags:
+        checked = "constraints not checked: first proposals were committed as they were"
+    elif timeline is not None:
+        findings += consistency(timeline, constraints, rates)
+        checked = f"{len(constraints.hard)} hard constraints at {', '.join(map(str, rates))} frames per second"
+    if journal.torn_at is not None:
+        where = f"{take}: the journal is torn at byte {journal.torn_at}"
+        print(f"warning: {where}; only what comes before that is checked", file=sys.stderr)
+    elif not whole:
+        print(f"warning: {take}: the journal was not closed; the take was cut off or still runs", file=sys.stderr)
+    return findings, f"ok: {len(journal.records)} messages, {checked}"

@@ -1,0 +1,230 @@
+"""A journal told as a conversation: who, what and why, so that a person can say what happened.
+
+The golden journal and its text lie in `tests/golden`. After a change to what a take says or how it is told, run
+
+    REWRITE_GOLDEN=1 python -m pytest tests/test_conversation.py
+
+and read the difference.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from configs.loading import parse_yaml_model
+from protocol.channels import REGIONS
+from protocol.constraints import Constraints
+from protocol.conversation import WIDTH, Conversation
+from protocol.journal import Record, compact, read_journal
+from protocol.messages import Aborted, Committed, Decided, TakeOpened
+from protocol.replay import replay
+from protocol.rules import RuleSet
+from tests.recorded import RUNS, places, recorded, said
+from tests.takes import run
+
+GOLDEN = Path(__file__).parent / "golden"
+DIRECTION = "She grins, then turns her head far to the right."
+
+
+def told(
+    records: Sequence[Record], region: str | None = None, reasons: dict[str, str] | None = None, *, numbers: bool = False
+) -> list[str]:
+    """All lines of a conversation."""
+    talk = Conversation(reasons or {}, region, numbers=numbers)
+    return [line for record in records for line in talk.lines(record)]
+
+
+@pytest.fixture(scope="module")
+def golden() -> tuple[Record, ...]:
+    """A take of the real agents, as it was recorded when its text was last read."""
+    path = GOLDEN / "grin_and_turn.mcap"
+    if os.environ.get("REWRITE_GOLDEN"):
+        _, journal = run(DIRECTION, idle=False, seed=1)
+        with path.open("wb") as stream:
+            compact(io.BytesIO(journal), stream)
+    with path.open("rb") as stream:
+        return read_journal(stream).records
+
+
+@pytest.fixture(scope="module")
+def rules(golden) -> RuleSet:
+    """The constraints that it was recorded with."""
+    opened = golden[0].message
+    assert isinstance(opened, TakeOpened)
+    return parse_yaml_model(opened.configuration["constraints.yaml"], "constraints.yaml of the golden take", RuleSet)
+
+
+def test_the_golden_take_reads_as_it_did(golden, rules):
+    text = "\n".join(told(golden, reasons={rule.id: rule.why for rule in rules.rules})) + "\n"
+    path = GOLDEN / "grin_and_turn.txt"
+    if os.environ.get("REWRITE_GOLDEN"):
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+
+
+def test_the_machines_of_this_version_agree_with_the_golden_take(golden, rules):
+    assert replay(golden, Constraints.of(rules)).findings == []
+
+
+def test_the_golden_take_tells_what_was_asked_objected_to_and_yielded(golden, rules):
+    text = "\n".join(told(golden, reasons={rule.id: rule.why for rule in rules.rules}))
+    for part in (DIRECTION, '"grins" as grin', "big-smile-lifts-cheek", "because", "revises", "all four accept", "take done"):
+        assert part in text
+
+
+def test_objections_are_told_before_the_revisions_that_answer_them():
+    """In the journal a revision comes first, so that it is there when the vote is counted."""
+    lines = told(recorded("undisturbed").records)
+    for region, rule in (("brows", "brows-under-jaw"), ("eyes", "lids-under-jaw")):
+        objects = lines.index(next(line for line in lines if line.startswith(f"  {region}") and f"objects: {rule}" in line))
+        assert lines[objects + 1].split() == [region, "revises:", "yields"]
+
+
+def test_a_revision_says_what_it_changed():
+    lines = told(recorded("undisturbed").records)
+    after = lines[lines.index("  brows   revises: yields") + 1]
+    assert after.split()[:2] == ["browInnerUp", "0.00..0.60"]
+    assert "->" in after
+
+
+def test_a_proposal_says_what_it_does():
+    lines = told(recorded("undisturbed").records)
+    place = lines.index("  head    proposes: moves")
+    assert lines[place + 1].strip() == "headYaw 6.00°"
+
+
+def test_a_reason_is_explained_the_first_time_only():
+    reasons = {"brows-under-jaw": "a tiny take needs something to agree on"}
+    lines = told([*recorded("undisturbed").records, *recorded("undisturbed").records], reasons=reasons)
+    assert sum("brows-under-jaw from" in line for line in lines) > 1
+    assert sum("because a tiny take" in line for line in lines) == 1
+
+
+def test_what_two_regions_object_to_is_told_once_in_full():
+    lines = [line for line in told(recorded("undisturbed").records) if "brows-under-jaw" in line]
+    assert [line.split()[1] for line in lines] == ["objects:", "objects"]
+    assert lines[1] == "  mouth   objects to the same: brows-under-jaw"
+
+
+def test_an_objection_names_the_rule_the_span_the_values_and_who_yields():
+    (line,) = [line for line in told(recorded("undisturbed").records) if "objects: brows-under-jaw" in line]
+    assert "from " in line
+    assert " s: browInnerUp + jawOpen is 1.40, above 1.00; brows yield" in line
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_a_region_may_be_followed_by_itself(region):
+    lines = told(recorded("undisturbed").records, region)
+    speakers = {line.split()[0] for line in lines if line.startswith("  ") and not line.startswith("   ")}
+    others = set(REGIONS) - {region}
+    objections = [line for line in lines if "objects" in line]
+    assert region in speakers
+    assert f"  {region:<8}accepts" in lines
+    assert {line.split()[0] for line in lines if "proposes" in line or "accepts" in line} == {region}
+    for line in objections:
+        assert line.split()[0] not in others or f"{region} yield" in line or "the same" in line, line
+
+
+def test_a_region_without_a_part_in_an_objection_does_not_hear_of_it():
+    assert not any("objects" in line for line in told(recorded("undisturbed").records, "head"))
+
+
+def test_every_commit_is_told():
+    records = recorded("undisturbed").records
+    digests = [record.message.digest for record in records if isinstance(record.message, Committed)]
+    lines = told(records)
+    assert [line for line in lines if line.startswith("  committed")] == [f"  committed: {known[:12]}" for known in digests]
+
+
+def test_a_ruling_says_what_became_of_each_track():
+    lines = told(recorded("a region is stubborn").records)
+    start = next(n for n, line in enumerate(lines) if "the coordinator rules" in line)
+    assert lines[start] == "  no agreement after round 3; the coordinator rules:"
+    assert [line.split()[0] for line in lines[start + 1 : start + 5]] == list(REGIONS)
+    assert lines[start + 1].split(",")[0].split()[:2] == ["brows", "projected"]
+    assert lines[start + 5].startswith("  committed as ruled: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("a region is silent", ["eyes    does not answer in time", "its fallback plays it", "older ones are fenced"]),
+        (
+            "a region crashes before it votes",
+            ["mouth   a new process asks to be let in", "mouth   is now incarnation 2; it goes on"],
+        ),
+        ("the director fails", ["coordinator gives up: the director failed: it has read nothing", "take failed after 0 beats"]),
+        ("stopped while regions vote", ["take stopped after 0 beats, 13 messages: SIGINT"]),
+        ("without negotiation", ["no-negotiation", "committed: "]),
+    ],
+)
+def test_what_happens_besides_is_told(name, parts):
+    text = "\n".join(told(recorded(name).records))
+    for part in parts:
+        assert part in text
+
+
+def test_without_negotiation_nobody_accepts_or_objects():
+    text = "\n".join(told(recorded("without negotiation").records))
+    assert "accept" not in text
+    assert "objects" not in text
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_no_line_is_wider_than_a_page_or_ends_in_space(name):
+    for numbers in (False, True):
+        for line in told(recorded(name).records, numbers=numbers):
+            assert len(line) <= WIDTH
+            assert line == line.rstrip()
+
+
+def test_names_are_not_broken_at_their_hyphens():
+    records = recorded("the director fails").records
+    error = " ".join(["gaze-rests-or-jumps", "big-smile-lifts-cheek"] * 9)
+    lines = told(said(records, places(records, Aborted)[0], error=error))
+    words = [word for line in lines for word in line.split() if "-" in word]
+    assert words.count("gaze-rests-or-jumps") == words.count("big-smile-lifts-cheek") == 9
+
+
+def test_numbers_are_the_places_in_the_journal():
+    records = recorded("undisturbed").records
+    lines = [line for line in told(records, numbers=True) if line]
+    numbers = [int(line[:5]) for line in lines]
+    assert numbers == sorted(numbers)
+    assert set(numbers) <= {record.seq for record in records}
+    assert f"{records[-1].seq:>5}  take done after 2 beats, {len(records)} messages" in lines
+
+
+def test_beats_are_set_apart_by_a_blank_line():
+    lines = told(recorded("undisturbed").records)
+    for place, line in enumerate(lines):
+        if line.startswith("beat "):
+            assert lines[place - 1] == ""
+
+
+def test_an_answer_of_the_director_that_is_no_brief_is_told_as_that():
+    records = recorded("undisturbed").records
+    lines = told(said(records, places(records, Decided)[0], reply="[]"))
+    assert "director answers with what is no brief" in lines
+
+
+def test_words_that_were_not_understood_are_named():
+    result, _ = run("The stock market closed 株 🤖.")
+    (line,) = [line for line in told(result.records) if line.startswith("director cannot read")]
+    for words in ("stock", "market", "closed", "株", "🤖"):
+        assert words in line
+    assert "director understands nothing that a face can do" in told(result.records)
+
+
+def test_where_gaze_and_head_go_is_told_in_degrees_and_sides():
+    result, _ = run("He glances left, then turns his head to the right.", idle=False)
+    asked = [line for line in told(result.records) if line.startswith("  asked:")]
+    assert "glance" in asked[0]
+    assert "° left" in asked[0]
+    assert any("° right" in line for line in asked)

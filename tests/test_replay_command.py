@@ -1,0 +1,188 @@
+"""`replay` and `verify`: what they show of a take, and what becomes of files that are no journal, or a bad one."""
+
+from __future__ import annotations
+
+import json
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from protocol.journal import Record, read_journal
+from protocol.messages import Committed, TakeClosed
+from runtime.cli import main
+from tests.program import DIRECTION, at_home, journal_file, planned, refused
+from tests.recorded import inserted, places, said, without
+from tests.takes import run
+
+
+@pytest.fixture(scope="module")
+def take(tmp_path_factory) -> Path:
+    """A folder with a planned take: motion.json and motion.take."""
+    return planned(tmp_path_factory.mktemp("take"))
+
+
+@pytest.fixture(scope="module")
+def records() -> tuple[Record, ...]:
+    """The records of a take of the real agents."""
+    return run(DIRECTION, idle=False)[0].records
+
+
+@pytest.fixture(autouse=True)
+def _at_home(tmp_path) -> Iterator[None]:
+    with at_home(tmp_path):
+        yield
+
+
+@pytest.mark.parametrize("name", ["motion.json", "motion.take", "motion.take/journal.mcap"])
+def test_a_take_is_found_by_its_output_its_folder_or_its_journal(capsys, take, name):
+    assert main(["replay", str(take / name)]) == 0
+    text = capsys.readouterr().out
+    assert DIRECTION in text
+    assert text.endswith("run again, the machines of this version say the same\n")
+    assert main(["verify", str(take / name)]) == 0
+    assert ": ok: " in capsys.readouterr().out
+
+
+def test_replay_can_stop_early_and_follow_one_region(capsys, take):
+    assert main(["replay", str(take), "--until", "6"]) == 2, "the folder around it is no take"
+    assert "is a folder without a journal" in capsys.readouterr().err
+    assert main(["replay", str(take / "motion.take"), "--until", "6", "--numbers"]) == 0
+    numbers = [int(line[:5]) for line in capsys.readouterr().out.splitlines() if line[:5].strip().isdigit()]
+    assert max(numbers) <= 6
+    assert main(["replay", str(take / "motion.take"), "--region", "head"]) == 0
+    assert "mouth   proposes" not in capsys.readouterr().out
+
+
+def test_replay_as_json_is_one_record_per_line(capsys, take):
+    assert main(["replay", str(take / "motion.take"), "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["seq"] for line in lines] == list(range(1, len(lines) + 1))
+    assert lines[0]["message"]["kind"] == "TakeOpened"
+    assert lines[-1]["message"]["kind"] == "TakeClosed"
+
+
+def test_verify_as_json_names_each_take(capsys, take, tmp_path, records):
+    bad = journal_file(tmp_path / "bad.mcap", without(records, places(records, Committed)[0]))
+    assert main(["verify", str(take / "motion.take"), str(bad), "--json"]) == 3
+    report = json.loads(capsys.readouterr().out)
+    assert report[str(take / "motion.take")] == []
+    assert {"code", "seq", "text"} == set(report[str(bad)][0])
+    assert {finding["code"] for finding in report[str(bad)]} >= {"H04", "R01"}
+
+
+def test_a_journal_that_breaks_the_protocol_is_shown_and_exits_with_three(capsys, tmp_path, records):
+    bad = journal_file(tmp_path / "bad.mcap", said(records, places(records, Committed)[0], ruled=True))
+    assert main(["replay", str(bad)]) == 3
+    printed = capsys.readouterr()
+    assert DIRECTION in printed.out
+    assert "say the same" not in printed.out
+    seq = places(records, Committed)[0] + 1
+    assert printed.err.startswith(f"R01 record {seq}: Committed differs (this version / journal)\n  Committed.ruled: ")
+    assert len(printed.err.splitlines()) < 20
+    assert main(["verify", str(bad)]) == 3
+    assert "H02" in capsys.readouterr().out
+
+
+def test_a_journal_that_does_not_begin_is_verified_as_far_as_it_goes(capsys, tmp_path, records):
+    bad = journal_file(tmp_path / "bad.mcap", without(records, 0))
+    assert main(["verify", str(bad)]) == 3
+    assert "H04 record 1: Decided comes before TakeOpened" in capsys.readouterr().out
+    assert "does not begin with TakeOpened" in refused(capsys, "replay", str(bad), code=1)
+
+
+def test_a_message_after_the_end_is_a_violation(capsys, tmp_path, records):
+    bad = journal_file(tmp_path / "bad.mcap", inserted(records, len(records), records[places(records, TakeClosed)[0]]))
+    assert main(["verify", str(bad)]) == 3
+    assert "H06" in capsys.readouterr().out
+
+
+def test_a_take_without_negotiation_is_not_held_to_the_constraints(capsys):
+    assert main(["plan", DIRECTION, "--no-idle", "--no-negotiation", "-o", "motion.json"]) == 0
+    assert "8 proposals, 0 objections, 0 rulings" in capsys.readouterr().out
+    assert main(["verify", "motion.take"]) == 0
+    assert "constraints not checked" in capsys.readouterr().out
+
+
+def test_a_motion_that_breaks_constraints_is_found_by_verify(capsys, tmp_path):
+    """First proposals, recorded as if they had been agreed on: the flag is taken out of the journal."""
+    result, _ = run(DIRECTION, idle=False, negotiate=False)
+    bad = journal_file(tmp_path / "bad.mcap", said(result.records, 0, flags=()))
+    assert main(["verify", str(bad), "--fps", "30"]) == 3
+    text = capsys.readouterr().out
+    assert "C01 take: big-smile-lifts-cheek at 30 frames per second" in text
+    assert "H03" in text
+
+
+@pytest.mark.parametrize("command", ["replay", "verify"])
+@pytest.mark.parametrize(
+    ("name", "content", "code", "said"),
+    [
+        ("none.take", None, 2, "none.take does not exist"),
+        ("empty.mcap", b"", 1, "the journal ends before its first complete record"),
+        ("text.mcap", b"once upon a time", 1, "this is not a journal: it does not begin like an MCAP file"),
+        ("movie.mp4", b"once upon a time", 2, "movie.mp4 has no take beside it"),
+    ],
+)
+def test_what_is_no_take_is_refused(capsys, tmp_path, command, name, content, code, said):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    assert said in refused(capsys, command, name, code=code)
+
+
+@pytest.mark.parametrize("command", ["replay", "verify"])
+def test_a_folder_without_a_journal_is_no_take(capsys, tmp_path, command):
+    (tmp_path / "empty.take").mkdir()
+    assert refused(capsys, command, "empty.take").startswith("empty.take is a folder without a journal. Name ")
+
+
+@pytest.mark.parametrize("command", ["replay", "verify"])
+def test_a_journal_of_another_version_names_both(capsys, tmp_path, monkeypatch, records, command):
+    monkeypatch.setattr("protocol.journal.PROFILE", "textuportray.journal/2")
+    journal_file(tmp_path / "later.mcap", records)
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    text = refused(capsys, command, "later.mcap", code=1)
+    assert "later.mcap: this is a journal of version '2'" in text
+    assert "this software reads version '1'" in text
+
+
+def test_a_take_whose_rules_this_version_does_not_know_is_told_apart_from_bad_usage(capsys, tmp_path, records):
+    configuration = {**records[0].message.configuration, "constraints.yaml": "rules: none\n"}
+    bad = journal_file(tmp_path / "other.mcap", said(records, 0, configuration=configuration))
+    text = refused(capsys, "replay", str(bad), code=1)
+    assert text.startswith("constraints.yaml in the journal:1: ")
+    assert "replay it with that one" in text
+
+
+@pytest.mark.parametrize("command", ["replay", "verify"])
+def test_a_torn_journal_is_read_up_to_the_tear(capsys, tmp_path, records, command):
+    whole = journal_file(tmp_path / "whole.mcap", records, close=False).read_bytes()
+    torn = tmp_path / "torn.mcap"
+    torn.write_bytes(whole[:-20])
+    assert main([command, str(torn)]) == 0
+    printed = capsys.readouterr()
+    at = int(printed.err.partition("torn at byte ")[2].partition(";")[0])
+    assert printed.err.startswith("warning: ")
+    assert printed.err.count("\n") == 1
+    with torn.open("rb") as stream:
+        journal = read_journal(stream)
+    assert journal.torn_at == at
+    assert journal.records == records[:-1]
+    if command == "verify":
+        assert f"ok: {len(records) - 1} messages" in printed.out
+    else:
+        assert DIRECTION in printed.out
+
+
+@pytest.mark.parametrize("command", ["replay", "verify"])
+def test_a_journal_that_was_not_closed_is_read_as_far_as_it_goes(capsys, tmp_path, records, command):
+    open_ = journal_file(tmp_path / "open.mcap", records[:20], close=False)
+    assert main([command, str(open_)]) == 0
+    assert "the journal was not closed; the take was cut off or still runs" in capsys.readouterr().err
+
+
+def test_a_closed_journal_without_an_end_is_a_violation(capsys, tmp_path, records):
+    assert main(["verify", str(journal_file(tmp_path / "cut.mcap", records[:20]))]) == 3
+    assert "H06 take: the journal ends before TakeClosed" in capsys.readouterr().out
