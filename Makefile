@@ -11,7 +11,7 @@ DEMO := She smiles warmly, then glances left and raises an eyebrow
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env format lint types test test-fast demo bench clean
+.PHONY: help env format lint types test test-fast demo docs bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -50,6 +50,9 @@ demo: $(READY)  ## plan a take and print the conversation in which the regions a
 	@mkdir -p out
 	$(BIN)/textuportray plan "$(DEMO)" -o out/demo.json
 	$(BIN)/textuportray replay out/demo.take
+
+docs: $(READY)  ## write the generated parts of the documentation anew
+	PYTHONPATH=. $(BIN)/python docs/generate.py
 
 bench: $(READY)  ## run every tests/bench_*.py
 	@for script in tests/bench_*.py; do echo "== $$script"; PYTHONPATH=. $(BIN)/python "$$script" || exit 1; done

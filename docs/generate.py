@@ -1,0 +1,61 @@
+"""Write the generated parts of the documentation anew; `make docs` runs it.
+
+What the parts say is made in `protocol.documentation`; the conversation in the README is what the program prints. A test
+compares the result with the files.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from configs.loading import builtin, parse_yaml_model, read_text
+from protocol.documentation import filled, schemas, sections
+from protocol.rules import RuleSet
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLE = "She grins broadly and turns her head quickly to the right"
+"""The direction of the README's conversation: the cheeks have to follow the grin, and the eyes the head."""
+
+
+def documents() -> dict[Path, str]:
+    """Every file with generated parts, as it should be."""
+    rules = parse_yaml_model(read_text(builtin("constraints.yaml")), "configs/constraints.yaml", RuleSet)
+    parts = {**sections(rules), "conversation": conversation()}
+    pages = {path: filled(path.read_text(encoding="utf-8"), parts) for path in (ROOT / "README.md", ROOT / "docs/protocol.md")}
+    return pages | {ROOT / f"docs/schemas/{name}.schema.json": text for name, text in schemas().items()}
+
+
+def conversation() -> str:
+    """What `textuportray replay` prints of a take with the example's direction, as a Markdown block."""
+    with TemporaryDirectory() as folder:
+        output = str(Path(folder, "motion.json"))
+        run("plan", EXAMPLE, "-o", output)
+        return f"```\n{run('replay', output).rstrip()}\n```"
+
+
+def run(*arguments: str) -> str:
+    """What the program of this tree prints.
+
+    Raises:
+        subprocess.CalledProcessError: it failed.
+    """
+    command = [sys.executable, "-m", "runtime", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, encoding="utf-8")  # noqa: S603 - our own words
+    return done.stdout
+
+
+def main() -> None:
+    """Write what has changed and say so."""
+    for path, text in documents().items():
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        if text != before:
+            path.write_text(text, encoding="utf-8")
+            sys.stdout.write(f"{path.relative_to(ROOT)} is written anew\n")
+
+
+if __name__ == "__main__":
+    main()
