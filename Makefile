@@ -11,7 +11,7 @@ DEMO := She smiles warmly, then glances left and raises an eyebrow
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env format lint types test test-fast demo docs bench clean
+.PHONY: help env format lint types test test-fast proofs demo docs bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -40,11 +40,14 @@ lint: $(READY)  ## check format and lint
 types: $(READY)  ## check types
 	$(BIN)/mypy
 
-test: lint types  ## all checks: format, lint, types, import rule and every test
-	$(BIN)/python -m pytest -n $(JOBS) --maxprocesses 8
+test: lint types  ## all checks: format, lint, types, import rule and every test but the proofs
+	$(BIN)/python -m pytest -m 'not slow' -n $(JOBS) --maxprocesses 8
 
-test-fast: $(READY)  ## the tests that take no more than seconds
+test-fast: $(READY)  ## the tests alone, without those that need a cluster
 	$(BIN)/python -m pytest -q -m 'not slow and not ray' -n $(JOBS) --maxprocesses 8
+
+proofs: $(READY)  ## what takes minutes: hundreds of seeds of loss, disorder and crashes
+	$(BIN)/python -m pytest -m slow -n $(JOBS) --maxprocesses 8
 
 demo: $(READY)  ## plan a take and print the conversation in which the regions agreed on it
 	@mkdir -p out

@@ -8,6 +8,7 @@ the last beat ended with and finds its way from there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -36,6 +37,12 @@ _FINE = 0.03
 """Share of a small movement's span that its keyframes may stray by."""
 _ANY = 1e6
 """Beyond every channel's range."""
+_POSE = 4
+"""Keyframes of a shape that comes, stays and goes."""
+_FLASH = 0.6
+"""Seconds up to which a shape only flashes by: a micro-expression is over within half a second (Yan 2013)."""
+_GAP = 0.35
+"""Seconds after one shape has gone within which the next still takes over from it."""
 _SAME = 0.5
 """Share of a tolerance up to which two values count as the same."""
 
@@ -54,6 +61,7 @@ def compose(region: Region, layers: Iterable[Layer], start: Mapping[str, float],
     for layer in layers:
         if layer.keys[-1].time > 0 or layer.keys[-1].value != 0:
             by_channel[layer.channel].append(layer)
+    by_channel = {name: _handed_over(name, moving) for name, moving in by_channel.items()}
     sources = Sources()
     curves: dict[str, Curve] = {}
     for name, moving in by_channel.items():
@@ -88,6 +96,35 @@ class Sources:
             self._numbers[known] = len(self.listed)
             self.listed.append(source)
         return self._numbers[known]
+
+
+def _handed_over(name: str, layers: Sequence[Layer]) -> list[Layer]:
+    """Layers in which one shape that gives way to the next waits until that one has come.
+
+    A face goes from one expression to the next; it does not fall to rest in between. What flashes by is left alone, and so
+    is what is followed by something much smaller.
+    """
+    if CHANNELS[name].unit != "share":
+        return list(layers)
+    result = []
+    for layer in layers:
+        keys = layer.keys
+        released = not layer.passing and len(keys) == _POSE and keys[-1].value == 0
+        if released and keys[-1].time - keys[0].time > _FLASH:
+            tops = [
+                other.keys[1].time
+                for other in layers
+                if other is not layer
+                and not other.passing
+                and keys[1].time < other.keys[0].time <= keys[3].time + _GAP
+                and other.keys[1].value >= 0.5 * keys[1].value
+            ]
+            late = max(min(tops, default=keys[2].time) - keys[2].time, 0.0)
+            moved = [one.model_copy(update={"time": exact(one.time + late)}) for one in keys[2:]]
+            result.append(replace(layer, keys=(*keys[:2], *moved)))
+        else:
+            result.append(layer)
+    return result
 
 
 def _simple(

@@ -278,3 +278,21 @@ def test_channels_never_leave_their_range(tables: Tables):
     motion: Motion = perform(tables, *acts, vary=True, idle=1)
     for known in CHANNELS.values():
         assert known.low <= float(motion[known.name].min()) <= float(motion[known.name].max()) <= known.high
+
+
+def test_one_expression_gives_way_to_the_next_without_falling_to_rest():
+    coming = [hump("mouthSmileLeft", 0.1, 1.2, 0.5), hump("mouthSmileLeft", 1.0, 1.9, 0.7)]
+    smile = sampled(compose("mouth", coming, REST, beat(seconds=2.0)), "mouthSmileLeft")
+    assert float(smile[round(0.4 * RATE) : round(1.6 * RATE)].min()) > 0.49
+
+
+def test_what_flashes_by_is_gone_although_something_follows():
+    passing_by = [hump("mouthSmileLeft", 0.1, 0.6, 0.5), hump("mouthSmileLeft", 0.8, 1.9, 0.7)]
+    smile = sampled(compose("mouth", passing_by, REST, beat(seconds=2.0)), "mouthSmileLeft")
+    assert float(smile[round(0.62 * RATE) : round(0.8 * RATE)].max()) < 0.02
+
+
+def test_what_gives_way_to_something_much_smaller_goes_when_it_was_to_go():
+    falling = [hump("mouthSmileLeft", 0.1, 1.2, 0.8), hump("mouthSmileLeft", 1.1, 1.9, 0.1)]
+    smile = sampled(compose("mouth", falling, REST, beat(seconds=2.0)), "mouthSmileLeft")
+    assert float(smile[round(1.25 * RATE)]) < 0.15
