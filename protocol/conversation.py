@@ -106,7 +106,7 @@ class Conversation:
         if not self._concerns(message.region):
             return
         fallback = f" (incarnation {message.incarnation})" if message.incarnation > 1 else ""
-        verb = "revises" if message.round else "proposes"
+        verb = _does(message.region, "revise" if message.round else "propose")
         said = [f"  {message.region:<{_NAMES}}{verb}{fallback}: {message.why}"]
         changes = _changes(before, message.track) if before else _shape(message.track)
         said += [f"  {'':<{_NAMES}}  {changes}"] if changes else []
@@ -119,7 +119,7 @@ class Conversation:
         self._votes.append(message.role)
         if self.region is not None:
             if self._concerns(message.role):
-                yield f"  {message.role:<{_NAMES}}accepts"
+                yield f"  {message.role:<{_NAMES}}{_does(message.role, 'accept')}"
         elif len(self._votes) == len(REGIONS):
             yield "  all four accept"
 
@@ -128,13 +128,13 @@ class Conversation:
             yielding = line.violation.yields
             if not self._concerns(message.role, yielding):
                 continue
-            who = f"{yielding} {'yields' if yielding in ('mouth', 'head') else 'yield'}"
+            who = f"{yielding} {_does(yielding, 'yield')}"
             name = line.violation.constraint
             if name in self._objected_to:
-                yield f"  {message.role:<{_NAMES}}objects to the same: {name}"
+                yield f"  {message.role:<{_NAMES}}{_does(message.role, 'object')} to the same: {name}"
                 continue
             self._objected_to.add(name)
-            yield f"  {message.role:<{_NAMES}}objects: {line.text}; {who}"
+            yield f"  {message.role:<{_NAMES}}{_does(message.role, 'object')}: {line.text}; {who}"
             if name in self.reasons and name not in self._explained:
                 self._explained.add(name)
                 yield f"  {'':<{_NAMES}}  because {self.reasons[name]}"
@@ -150,7 +150,7 @@ class Conversation:
 
     def _incident(self, message: object, record: Record) -> Iterator[str]:
         if isinstance(message, DeadlinePassed) and self._concerns(message.region):
-            yield f"  {message.region:<{_NAMES}}does not answer in time"
+            yield f"  {message.region:<{_NAMES}}{'do' if message.region in _SEVERAL else 'does'} not answer in time"
         elif isinstance(message, Rejoined) and self._concerns(message.region):
             yield f"  {message.region:<{_NAMES}}a new process asks to be let in ({message.nonce})"
         elif isinstance(message, Restored) and self._concerns(message.region):
@@ -165,6 +165,15 @@ class Conversation:
             reason = f": {message.reason}" if message.reason else ""
             beats = f"{message.beats} beat{'' if message.beats == 1 else 's'}"
             yield f"take {message.outcome} after {beats}, {record.seq} messages{reason}"
+
+
+_SEVERAL = ("brows", "eyes")
+"""Regions that are spoken of in the plural."""
+
+
+def _does(role: str, verb: str) -> str:
+    """A verb that agrees with who does it."""
+    return verb if role in _SEVERAL else verb + "s"
 
 
 def _hanging(line: str) -> int:

@@ -17,7 +17,8 @@ Mode = Literal["hold", "linear", "ease_in", "ease_out", "ease_in_out", "smooth",
 """How a curve goes from a keyframe to the next (see `protocol.interpolation`)."""
 
 PLACES = 10_000
-MAX_SECONDS = 3600.0
+MAX_SECONDS = 3660.0
+"""The latest time of anything: a take of an hour, and a minute for acts that are said to go on past its end."""
 MAX_KEYFRAMES = 20_000
 """The most keyframes that one curve may hold: an hour of dense talk stays far below."""
 

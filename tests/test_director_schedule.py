@@ -93,3 +93,11 @@ def test_summaries_hold_the_words_of_the_step() -> None:
 def test_states_that_the_face_does_not_know_are_refused() -> None:
     with pytest.raises(ValueError, match="does not know"):
         LexiconPlanner(LEXICON, ["joy"])
+
+
+def test_a_long_beat_is_cut_into_parts_over_which_its_acts_go_on() -> None:
+    brief = PLANNER.plan("She smiles.", 100.0)
+    lengths = [beat.end - beat.start for beat in brief.beats]
+    assert max(lengths) <= 20
+    assert max(lengths) - min(lengths) < 0.001
+    assert all("smile" in {act.name for act in beat.acts} for beat in brief.beats)

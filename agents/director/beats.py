@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 from collections.abc import Sequence
 
 from agents.director.performance import Span
 from agents.director.timing import LEAST_STEP
 from protocol.brief import Act, Beat, Limit, Still
 from protocol.keyframes import exact
+
+LONGEST = 20.0
+"""Seconds that a beat lasts at most: what is agreed on at once, and lost at once, stays small."""
 
 
 def cut(
@@ -36,6 +41,7 @@ def cut(
             edges[-1] = (before, (joined or said)[:400])
         else:
             edges.append((start, words))
+    edges = [part for number, edge in enumerate(edges) for part in _parts(edge, edges[number + 1 : number + 2], total)]
     beats = []
     for number, (start, words) in enumerate(edges):
         end = edges[number + 1][0] if number + 1 < len(edges) else total
@@ -64,6 +70,14 @@ def cut(
             )
         )
     return tuple(beats)
+
+
+def _parts(edge: tuple[float, str], following: Sequence[tuple[float, str]], total: float) -> list[tuple[float, str]]:
+    """A beat's beginning, and those of the equal parts that it is cut into if it is too long to be agreed on at once."""
+    start, words = edge
+    length = (following[0][0] if following else total) - start
+    count = math.ceil(length / LONGEST)
+    return [(exact(start + length * part / count), words) for part in range(count)]
 
 
 def _act_of(span: Span, start: float) -> Act:
