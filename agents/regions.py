@@ -161,7 +161,19 @@ class RegionAgent:
         peers = {track.region: track for track in asked.round.tracks}
         track = self._perform(question, performance, peers)
         decided = self._decided(question, performance, asked.incarnation, request)
-        return Revision(decided, track, _yielded(yielding))
+        return Revision(decided, track, self._yielded(yielding))
+
+    def _yielded(self, yielding: Sequence[Violation]) -> str:
+        """One line of what the region gives way to, and how far."""
+        regions = {check.rule.id: check.regions for check in self._tables.constraints.hard}
+        parts: dict[str, str] = {}
+        for violation in yielding:
+            others = [region for region in REGIONS if region in regions[violation.constraint] and region != self._region]
+            to = " and ".join(others) or "its own rule"
+            stem = CHANNELS[violation.channels[0]].stem
+            more = f", {stem} to {violation.suggested:.2f}" if violation.suggested is not None else ""
+            parts.setdefault(violation.constraint, f"{to} ({violation.constraint}{more})")
+        return ("giving way to " + ", ".join(parts.values()))[:400]
 
     def _decided(self, question: Question, performance: Performance, incarnation: int, request: str) -> Decided:
         return Decided(
@@ -315,12 +327,3 @@ def _said(performance: Performance, region: Region) -> str:
     if not names:
         return f"nothing is asked of the {region}{';' + idle if idle else ''}"
     return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "") + idle
-
-
-def _yielded(yielding: Sequence[Violation]) -> str:
-    """One line of what the region gives way to, and how far."""
-    parts: dict[str, str] = {}
-    for violation in yielding:
-        more = f" (to {violation.suggested:g})" if violation.suggested is not None else ""
-        parts.setdefault(violation.constraint, f"{violation.constraint} from {violation.start:g} s{more}")
-    return ("gives way to " + ", ".join(parts.values()))[:400]

@@ -49,11 +49,13 @@ class Conversation:
         reasons: why each constraint holds, by its id.
         region: only lines that concern this region; None for all.
         numbers: show the place of each record in the journal.
+        parties: the regions that each constraint is about, by its id.
     """
 
     reasons: Mapping[str, str] = field(default_factory=dict)
     region: str | None = None
     numbers: bool = False
+    parties: Mapping[str, Sequence[str]] = field(default_factory=dict)
     _beat: BeatOpened | None = None
     _tracks: dict[str, Track] = field(default_factory=dict)
     _votes: list[str] = field(default_factory=list)
@@ -85,7 +87,8 @@ class Conversation:
         elif isinstance(message, RoundOpened):
             self._votes, self._objected_to = [], set()
             if self.region is None and message.round > 1:
-                yield f"  round {message.round}: the new proposals are on the table"
+                yield f"  round {message.round}:"
+            yield from self._revisions()
         elif isinstance(message, Accepted):
             yield from self._accepted(message)
         elif isinstance(message, Objected):
@@ -111,7 +114,7 @@ class Conversation:
         changes = _changes(before, message.track) if before else _shape(message.track)
         said += [f"  {'':<{_NAMES}}  {changes}"] if changes else []
         if message.round:
-            self._revised[message.region] = said  # told after the objection that it answers
+            self._revised[message.region] = said  # told with the round in which it is on the table
         else:
             yield from said
 
@@ -124,11 +127,13 @@ class Conversation:
             yield "  all four accept"
 
     def _objected(self, message: Objected) -> Iterator[str]:
-        for line in _merged(message.violations):
+        assert self._beat is not None
+        for line in _merged(message.violations, self._beat.intent.start):
             yielding = line.violation.yields
             if not self._concerns(message.role, yielding):
                 continue
-            who = f"{yielding} {_does(yielding, 'yield')}"
+            others = [party for party in self.parties.get(line.violation.constraint, ()) if party != yielding]
+            who = f"{yielding} {_does(yielding, 'yield')}{' to ' + ' and '.join(others) if others else ''}"
             name = line.violation.constraint
             if name in self._objected_to:
                 yield f"  {message.role:<{_NAMES}}{_does(message.role, 'object')} to the same: {name}"
@@ -138,9 +143,13 @@ class Conversation:
             if name in self.reasons and name not in self._explained:
                 self._explained.add(name)
                 yield f"  {'':<{_NAMES}}  because {self.reasons[name]}"
-        yield from self._revised.pop(message.role, [])
+
+    def _revisions(self) -> Iterator[str]:
+        for region in REGIONS:
+            yield from self._revised.pop(region, [])
 
     def _ruled(self, message: Ruled) -> Iterator[str]:
+        yield from self._revisions()
         yield f"  no agreement after round {message.round}; the coordinator rules:"
         for ruling, track in zip(message.rulings, message.tracks, strict=True):
             if self._concerns(ruling.region):
@@ -181,11 +190,19 @@ def _hanging(line: str) -> int:
     return (len(line) - len(line.lstrip())) + (4 if line.startswith("  ") else 2)
 
 
+_FLAGS = {"idle": "with idle motion", "no-negotiation": "first proposals committed as they are"}
+_LEGEND = (
+    "(1 is a full movement, strength 1 the natural one; yaw and roll > 0 go to the subject's left, pitch > 0 up; eye angles "
+    "are within the head; one value is the largest that is reached, a..b the extremes, a -> b from the start to the end)"
+)
+
+
 def _opened(message: TakeOpened) -> Iterator[str]:
     yield f'{message.take}: "{textwrap.shorten(message.direction, 300)}"'
     asked = f"{message.seconds:g} s asked for, " if message.seconds else ""
-    flags = f", {', '.join(message.flags)}" if message.flags else ""
-    yield f"{asked}seed {message.seed}, {message.fps} frames per second, {message.rounds} rounds at most{flags}"
+    flags = "".join(f", {_FLAGS.get(flag, flag)}" for flag in message.flags)
+    yield f"{asked}seed {message.seed}, {message.fps} frames per second, {message.rounds} rounds at most per beat{flags}"
+    yield _LEGEND
 
 
 def _briefed(reply: str) -> Iterator[str]:
@@ -228,27 +245,25 @@ class _Line:
     text: str
 
 
-def _merged(found: Sequence[Violation]) -> list[_Line]:
-    """One line per constraint: both sides of the face, and both ends of a bound, in one."""
+def _merged(found: Sequence[Violation], begins: float) -> list[_Line]:
+    """One line per constraint: both sides of the face, and both ends of a bound, in one; times are the take's."""
     lines: dict[str, list[Violation]] = {}
     for violation in found:
         lines.setdefault(violation.constraint, []).append(violation)
     result = []
     for constraint, group in lines.items():
         worst = max(group, key=lambda v: abs(v.measured - v.bound))
-        start, end = min(v.start for v in group), max(v.end for v in group)
+        start, end = begins + min(v.start for v in group), begins + max(v.end for v in group)
         stems = dict.fromkeys(CHANNELS[name].stem for v in group for name in v.channels)
         unit = _UNITS[CHANNELS[worst.channels[0]].unit]
         if constraint.startswith("gaze"):
-            text = (
-                f"{constraint} from {start:.2f} to {end:.2f} s: the gaze sweeps along with the head for {worst.measured:.2f} s"
-            )
+            text = f"{constraint} between {start:.2f} and {end:.2f} s: the gaze sweeps with the head for {worst.measured:.2f} s"
         else:
             over = "above" if worst.measured > worst.bound else "below"
             places = 2 if _number(worst.measured) != _number(worst.bound) else 5
             measured, bound = _number(worst.measured, places), _number(worst.bound, places)
             what = f"{' + '.join(stems)} is {measured}{unit}, {over} {bound}{unit}"
-            text = f"{constraint} from {start:.2f} to {end:.2f} s: {what}"
+            text = f"{constraint} between {start:.2f} and {end:.2f} s: {what}"
         result.append(_Line(worst, text))
     return result
 
@@ -261,13 +276,17 @@ def _span(curve: Curve) -> tuple[float, float]:
 def _shape(track: Track) -> str:
     """What a track does, in a line: the extremes of the channels that it moves."""
     moved: dict[str, tuple[float, float]] = {}
+    fading: dict[str, str] = {}
     for curve in track.curves:
         low, high = _span(curve)
-        if max(abs(low), abs(high)) >= _visible(curve.channel):
-            stem = CHANNELS[curve.channel].stem
+        stem, seen = CHANNELS[curve.channel].stem, _visible(curve.channel)
+        if max(abs(low), abs(high)) >= seen:
             before = moved.get(stem, (low, high))
             moved[stem] = (min(before[0], low), max(before[1], high))
-    return _listed({stem: _extreme(stem, span) for stem, span in moved.items()})
+            first, last = curve.keys[0].value, curve.keys[-1].value
+            if abs(first) >= max(abs(low), abs(high)) - seen and abs(last - first) >= seen:
+                fading[stem] = f"{_number(first)} -> {_number(last)}{_UNITS[CHANNELS[curve.channel].unit]}"
+    return _listed({stem: fading.get(stem) or _extreme(stem, span) for stem, span in moved.items()})
 
 
 def _changes(before: Track, after: Track) -> str:
@@ -280,9 +299,9 @@ def _changes(before: Track, after: Track) -> str:
         unit = _UNITS[CHANNELS[new.channel].unit]
         (low, high), (new_low, new_high) = _span(old), _span(new)
         if abs(new_low - low) + abs(new_high - high) < _visible(new.channel):
-            changed.setdefault(stem, "in its course")
+            changed.setdefault(stem, "slightly")
         else:
-            changed[stem] = f"{_between(low, high)}{unit} -> {_between(new_low, new_high)}{unit}"
+            changed[stem] = f"{_between(new_low, new_high)}{unit} instead of {_between(low, high)}{unit}"
     return _listed(changed)
 
 
@@ -308,6 +327,6 @@ def _between(low: float, high: float) -> str:
     return first if first == last else f"{first}..{last}"
 
 
-def _listed(parts: Mapping[str, str], most: int = 8) -> str:
+def _listed(parts: Mapping[str, str], most: int = 12) -> str:
     shown = [f"{stem} {text}" for stem, text in list(parts.items())[:most]]
     return ", ".join(shown) + (f", and {len(parts) - most} more" if len(parts) > most else "")

@@ -50,6 +50,11 @@ class _Rule(Frozen):
         """Every channel that the rule reads, sides not yet told apart."""
         raise NotImplementedError  # pragma: no cover - abstract
 
+    def regions(self) -> tuple[Region, ...]:
+        """The regions whose channels it reads."""
+        read = {CHANNELS[channel].region for name in self.names() for channel in sided(name) if channel in CHANNELS}
+        return tuple(region for region in REGIONS if region in read)
+
     @model_validator(mode="after")
     def _knows_its_channels_and_who_yields(self) -> Self:
         regions = set()

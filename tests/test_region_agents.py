@@ -213,7 +213,7 @@ def test_the_region_that_yields_objects_and_revises(desk: Desk):
     assert {violation.constraint for violation in answer.violations} == {"big-smile-lifts-cheek"}
     assert all(violation.yields == "eyes" for violation in answer.violations)
     assert answer.revision is not None
-    assert "gives way to big-smile-lifts-cheek" in answer.revision.why
+    assert "giving way to mouth (big-smile-lifts-cheek" in answer.revision.why
     notes = {source.note for source in answer.revision.track.sources}
     assert "yielded to big-smile-lifts-cheek" in notes
 

@@ -40,7 +40,7 @@ def test_a_take_is_found_by_its_output_its_folder_or_its_journal(capsys, take, n
     assert main(["replay", str(take / name)]) == 0
     text = capsys.readouterr().out
     assert DIRECTION in text
-    assert text.endswith("run again, the machines of this version say the same\n")
+    assert text.endswith("checked: this version, run again over the journal, says the same\n")
     assert main(["verify", str(take / name)]) == 0
     assert ": ok: " in capsys.readouterr().out
 

@@ -158,7 +158,7 @@ def test_other_values_of_the_protocol_have_a_plain_form_too():
     [
         (with_key(value=float("nan")), r"^Proposed\.track\.curves\[3\]\.keys\[1\]\.value: .*finite"),
         (with_key(value=float("inf")), r"^Proposed\.track\.curves\[3\]\.keys\[1\]\.value: .*finite"),
-        (with_key(value=3601.0), r"^Proposed\.track\.curves\[3\]\.keys\[1\]\.value: .*less than or equal to 3600"),
+        (with_key(value=3661.0), r"^Proposed\.track\.curves\[3\]\.keys\[1\]\.value: .*less than or equal to 3660"),
         (with_key(value=21.0), r"^Proposed\.track\.curves\[3\]: headX: 21\.0 at 0\.4 s is outside -20\.\.20"),
         (with_key(value=0.123456), r"^Proposed\.track\.curves\[3\]\.keys\[1\]\.value: 0\.123456 is not a decimal"),
         (with_key(value="0.5"), r"^Proposed\.track\.curves\[3\]\.keys\[1\]\.value: "),

@@ -92,8 +92,9 @@ def _as_text(result: TakeResult, files: Any, frames: int, took: float, *, explai
     assert result.brief is not None
     talk = talked(result)
     beats = len(result.brief.beats)
+    plural = "" if beats == 1 else "s"
     lines = [
-        f"{files.output}: {result.brief.seconds:g} s, {frames} frames, {beats} beats, planned in {took:.2f} s",
+        f"{files.output}: {result.brief.seconds:g} s, {frames} frames, {beats} beat{plural}, planned in {took:.2f} s",
         f"{talk['proposals']} proposals, {talk['objections']} objections, {talk['rulings']} rulings; see {files.folder}",
     ]
     return lines + (explained(result) if explain else [])

@@ -43,7 +43,9 @@ def run(options: argparse.Namespace, stopper: Stopper) -> int:
     journal = open_take(options.take)
     records = [record for record in journal.records if until is None or record.seq <= until]
     rules, constraints = constraints_of(journal)
-    talk = Conversation({rule.id: rule.why for rule in rules.rules}, options.region, numbers=options.numbers)
+    reasons = {rule.id: rule.why for rule in rules.rules}
+    parties = {rule.id: rule.regions() for rule in rules.rules}
+    talk = Conversation(reasons, options.region, numbers=options.numbers, parties=parties)
     machines = Replay(constraints)
     for record in records:
         if options.json:
@@ -63,7 +65,7 @@ def run(options: argparse.Namespace, stopper: Stopper) -> int:
     if machines.findings:
         return 3
     if not options.json:
-        print("run again, the machines of this version say the same")
+        print("checked: this version, run again over the journal, says the same")
     return 0
 
 
