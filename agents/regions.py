@@ -70,12 +70,12 @@ class Question:
     beat: BeatOpened
     round: RoundOpened | None
 
-    def digest(self, configuration: str) -> str:
-        """What it is recognised by, together with the digest of the configuration."""
+    def digest(self, configuration: str, planner: str) -> str:
+        """What it is recognised by, together with the digest of the configuration and the name of who is asked."""
         seen = [self.round.round, self.round.vector.digest] if self.round else [0, ""]
         # What was committed before decides how the beat begins, so its digest stands for the end state.
         begins = [self.beat.beat, self.beat.previous, self.beat.intent]
-        return digest([self.region, self.opened.seed, self.opened.flags, *begins, *seen, configuration])
+        return digest([self.region, self.opened.seed, self.opened.flags, *begins, *seen, configuration, planner])
 
 
 class Judgements:
@@ -129,8 +129,8 @@ class RegionAgent:
     def propose(self, asked: Propose) -> Thought:
         """The region's part of a beat, by itself."""
         question = Question(self._region, asked.opened, asked.beat, None)
-        request = question.digest(self._configuration)
-        performance = _answered(asked.decisions, request) or self._planner.propose(question)
+        request = question.digest(self._configuration, self._planner.name)
+        performance = self._known(asked.decisions, request=request) or self._planner.propose(question)
         track = self._perform(question, performance)
         decided = self._decided(question, performance, asked.incarnation, request)
         return Thought(asked.beat.beat, asked.incarnation, Revision(decided, track, _said(performance, self._region)))
@@ -153,15 +153,35 @@ class RegionAgent:
 
     def _revision(self, asked: Judge, seen: View, yielding: Sequence[Violation]) -> Revision:
         question = Question(self._region, asked.opened, asked.beat, asked.round)
-        request = question.digest(self._configuration)
-        performance = _answered(asked.decisions, request)
+        request = question.digest(self._configuration, self._planner.name)
+        performance = self._known(asked.decisions, request=request)
         if performance is None:
-            before = _latest(asked.decisions) or self._planner.propose(Question(self._region, asked.opened, asked.beat, None))
+            opening = Question(self._region, asked.opened, asked.beat, None)
+            before = self._known(asked.decisions) or self._planner.propose(opening)
             performance = self._planner.revise(question, before, seen, yielding)
         peers = {track.region: track for track in asked.round.tracks}
         track = self._perform(question, performance, peers)
         decided = self._decided(question, performance, asked.incarnation, request)
         return Revision(decided, track, self._yielded(yielding))
+
+    def _known(self, decisions: Sequence[Decided], request: str | None = None) -> Performance | None:
+        """What the planner has decided before, last or in answer to a request; None if there is nothing to go on with.
+
+        What another planner decided is not gone on with, nor what names things that there are not: it may be what made a
+        fallback necessary.
+        """
+        for decided in reversed(decisions):
+            if decided.planner == self._planner.name and request in (None, decided.request):
+                with contextlib.suppress(ValidationError):
+                    performance = Performance.model_validate_json(decided.reply)
+                    if self._performable(performance):
+                        return performance
+        return None
+
+    def _performable(self, performance: Performance) -> bool:
+        acts = {move.act.name for move in performance.moves}
+        known = acts <= self._tables.gestures.gestures.keys() | self._tables.emotions.states.keys()
+        return known and {plan.name for plan in performance.wandering} <= self._tables.behaviour.idle.wander.keys()
 
     def _yielded(self, yielding: Sequence[Violation]) -> str:
         """One line of what the region gives way to, and how far."""
@@ -299,19 +319,6 @@ _LID_ACTS = frozenset(
 def _lids_busy(act: Act, other: Act) -> bool:
     """Whether an act uses the lids while another, a blink, would."""
     return act.name in _LID_ACTS and act.start - 0.25 < other.end and other.start < act.end + 0.25
-
-
-def _answered(decisions: Sequence[Decided], request: str) -> Performance | None:
-    """What was answered to the same question before, by an earlier process of the region."""
-    return _latest([decided for decided in decisions if decided.request == request])
-
-
-def _latest(decisions: Sequence[Decided]) -> Performance | None:
-    """The last performance decided on; None if there is none, or only what cannot be read."""
-    for decided in reversed(decisions):
-        with contextlib.suppress(ValidationError):
-            return Performance.model_validate_json(decided.reply)
-    return None
 
 
 def _stands(asked: Judge) -> bool:

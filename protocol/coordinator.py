@@ -298,11 +298,7 @@ def _proposes(*, last: bool) -> Callable[[State, Received], bool]:
         message = event.message
         assert isinstance(message, Proposed)
         member = state.speaker(message.region, message.incarnation, message.beat)
-        assert state.beat is not None
-        length = state.beat.intent.end - state.beat.intent.start
-        late = [key.time for curve in message.track.curves for key in curve.keys if key.time > length + 1e-6]
-        if late:
-            raise PeerError(f"{message.region} sets a keyframe at {late[0]} s of a beat that lasts {length:g} s")
+        state.require_fit(message.track)
         if message.round != (state.round.round if state.round else 0):
             raise PeerError(f"{message.region} answers round {message.round}, which is not open")
         if message.revision != (member.proposal.revision + 1 if member.proposal else 1):

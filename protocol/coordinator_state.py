@@ -83,6 +83,23 @@ class CoordinatorState:
         member = self.member(asked.region)
         return asked.nonce == member.pending or (asked.nonce, member.incarnation) in member.nonces
 
+    def require_fit(self, track: Track) -> None:
+        """Refuse a track that does not belong to the open beat.
+
+        Raises:
+            PeerError: it does not begin where the last beat ended, or goes on past the end of this one.
+        """
+        assert self.beat is not None
+        length = self.beat.intent.end - self.beat.intent.start
+        before = self.beat.end_state.tracks[REGIONS.index(track.region)]
+        for ended, curve in zip(before.curves, track.curves, strict=True):
+            if curve.keys[0].value != ended.keys[-1].value:
+                first, last = curve.keys[0].value, ended.keys[-1].value
+                raise PeerError(f"{curve.channel} begins at {first}; the last beat ended at {last}")
+            if curve.keys[-1].time > length + 1e-6:
+                late = next(key.time for key in curve.keys if key.time > length + 1e-6)
+                raise PeerError(f"{track.region} sets a keyframe at {late} s of a beat that lasts {length:g} s")
+
     @property
     def tracks(self) -> tuple[Track, ...]:
         """The tracks that are proposed, one of each region that has proposed."""

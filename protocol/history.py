@@ -73,6 +73,8 @@ def history(records: Sequence[Record], *, complete: bool = True) -> list[Finding
 
 def _check(past: _Past, record: Record) -> list[tuple[str, str]]:
     message = record.message
+    if isinstance(message, Discarded) and message.what == "refused":
+        past.numbers[message.role, message.incarnation] = message.number  # it came in its turn, and counts
     wrong = [] if isinstance(message, Discarded) else [*_signed(record), *_numbered(past, record)]
     if past.closed is not None:
         wrong.append(("H06", f"{type(message).__name__} comes after TakeClosed, with which a journal ends"))

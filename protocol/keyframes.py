@@ -19,6 +19,8 @@ Mode = Literal["hold", "linear", "ease_in", "ease_out", "ease_in_out", "smooth",
 PLACES = 10_000
 MAX_SECONDS = 3660.0
 """The latest time of anything: a take of an hour, and a minute for acts that are said to go on past its end."""
+MAX_SOURCES = 4096
+"""The most sources that one track may name."""
 MAX_KEYFRAMES = 20_000
 """The most keyframes that one curve may hold: an hour of dense talk stays far below."""
 
@@ -73,7 +75,7 @@ class Keyframe(Frozen):
     value: Decimal4
     mode: Mode = "smooth"
     handles: tuple[Share, Decimal4, Share, Decimal4] | None = None
-    source: Annotated[int, Field(ge=0, lt=4096)] = 0
+    source: Annotated[int, Field(ge=0, lt=MAX_SOURCES)] = 0
 
     @model_validator(mode="after")
     def _handles_belong_to_bezier(self) -> Self:
@@ -118,7 +120,7 @@ class Track(Frozen):
 
     region: Region
     curves: tuple[Curve, ...]
-    sources: Annotated[tuple[Source, ...], Field(min_length=1, max_length=4096)]
+    sources: Annotated[tuple[Source, ...], Field(min_length=1, max_length=MAX_SOURCES)]
 
     @model_validator(mode="after")
     def _owns_its_channels(self) -> Self:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from protocol.channels import CHANNELS, Unit
 from protocol.interpolation import sample_curve, sample_smooth
-from protocol.keyframes import Curve, Keyframe, Source, Track, key
+from protocol.keyframes import MAX_SOURCES, Curve, Keyframe, Source, Track, key
 
 TOLERANCES: Mapping[Unit, float] = MappingProxyType({"share": 0.003, "degree": 0.06, "cm": 0.02})
 """How far keyframes may stray from the samples that they stand for: below what anyone sees."""
@@ -180,5 +180,7 @@ def _noted(sources: list[Source], old: int, note: str) -> int:
     """Index of the old source with a note, added if it is new."""
     noted = sources[old].model_copy(update={"note": note[:200]})
     if noted not in sources:
+        if len(sources) >= MAX_SOURCES:
+            return old  # what changed the keyframe is then not said, but the keyframe stands
         sources.append(noted)
     return sources.index(noted)

@@ -83,6 +83,8 @@ class Replay:
         """Take the next record."""
         message = record.message
         if isinstance(message, Discarded):
+            if message.what == "refused":
+                self._lost.add(message.role)  # it said what is not kept, so what it says next cannot be told from it
             return
         if record.sender not in (COORDINATOR, DIRECTOR, *REGIONS):
             self._diverge(record.sender, Finding("R02", record.seq, f"{record.sender} has no part in the protocol"))

@@ -18,7 +18,7 @@ from protocol.constraints import Constraints
 from protocol.keyframes import Curve, Source, Track, exact, key, make_track
 from protocol.messages import RUNGS, EndState, RegionRuling, Rung, Violation
 from protocol.repair import repair_tracks, violations
-from protocol.timeline import last_values, view
+from protocol.timeline import RATE, View, last_values, view
 
 SCALES = (0.75, 0.5, 0.25)
 """Parts of its size that a movement is taken down to, one after the other."""
@@ -45,14 +45,34 @@ def rule(
     """
     steps: dict[Region, int] = dict.fromkeys(REGIONS, 0)
     start = last_values(state)
+    tracks = tuple(_beginning(track, start) for track in tracks)
     while True:
         attempt = tuple(_LADDER[steps[track.region]][1](track, start, seconds) for track in tracks)
         attempt = repair_tracks(state, attempt, seconds, constraints.hard, REGIONS, "ruled")
-        left = violations(view(state, attempt, seconds), constraints.hard)
-        if not left:
+        seen = view(state, attempt, seconds)
+        left = violations(seen, constraints.hard)
+        if not left or (set(steps.values()) == {len(_LADDER) - 1} and not _shows(seen, constraints)):
             return attempt, tuple(_verdict(steps[new.region], old, new) for old, new in zip(tracks, attempt, strict=True))
         for region in _at_fault(left, steps):
             steps[region] += 1
+
+
+def _shows(seen: View, constraints: Constraints) -> bool:
+    """Whether what is broken would show on the finished motion, or only strains the margins of negotiation.
+
+    The past is told in keyframes of its own, a trace apart from what was judged; with all regions held that is all there is.
+    """
+    span = {"first": seen.first, "last": seen.last}
+    return any(check.violations(seen.samples, RATE, strict=False, **span) for check in constraints.hard)
+
+
+def _beginning(track: Track, start: Mapping[str, float]) -> Track:
+    """A track that begins where the last beat ended, whatever it says itself."""
+    curves = []
+    for curve in track.curves:
+        first = curve.keys[0].model_copy(update={"value": start[curve.channel]})
+        curves.append(curve.model_copy(update={"keys": (first, *curve.keys[1:])}))
+    return track.model_copy(update={"curves": tuple(curves)})
 
 
 def _at_fault(left: Sequence[Violation], steps: Mapping[Region, int]) -> list[Region]:

@@ -34,7 +34,7 @@ from protocol.coordination import (
 )
 from protocol.coordinator import COORDINATOR_MACHINE
 from protocol.coordinator_state import CoordinatorState
-from protocol.journal import JournalWriter, Record
+from protocol.journal import JournalError, JournalWriter, Record
 from protocol.keyframes import Track, exact
 from protocol.machine import PeerError, Received, Send
 from protocol.messages import (
@@ -247,11 +247,11 @@ class CoordinatorHost:
 
     def stop(self, reason: str) -> None:
         """End the take before its time."""
-        self._step(Stop(reason))
+        self._step(Stop(_clean(reason)))
 
     def fire(self, deadline: Arm) -> None:
         """A deadline has passed."""
-        self._step(DeadlineFired(deadline.region, deadline.incarnation, deadline.beat, deadline.round))
+        self._advance(DeadlineFired(deadline.region, deadline.incarnation, deadline.beat, deadline.round))
 
     def receive(self, envelope: link.Envelope) -> None:
         """Take in an envelope from a region."""
@@ -299,7 +299,7 @@ class CoordinatorHost:
             self._record((), Discarded(role=region, incarnation=epoch, number=number, what="refused", reason=str(error)[:400]))
             return
         self._record((COORDINATOR,), message, sender=region, epoch=epoch, number=number, body=body)
-        self._step(Received(message))
+        self._advance(Received(message))
 
     def _discard(self, envelope: link.Envelope, reason: str) -> None:
         """Note that a fenced process still sends, once for each thing that it sends, however often it repeats it."""
@@ -327,20 +327,40 @@ class CoordinatorHost:
             self._seat.journal.commit()
         self._told(record)
 
+    def _advance(self, event: Any) -> None:
+        """Take an event; should that fail in a way that nobody has thought of, the take ends and says so."""
+        try:
+            self._step(event)
+        except (JournalError, OSError):
+            raise  # without a journal nothing may take effect, not even the end
+        except Exception as error:
+            log.exception("the coordinator failed")
+            self._step(Broke(_clean(f"the coordinator failed: {type(error).__name__}: {error}")))
+
     def _step(self, event: Any) -> None:
         events = deque([event])
         while events:
-            self._state, outputs = COORDINATOR_MACHINE.step(self._state, events.popleft())
-            for output in outputs:
-                answer = self._do(output)
+            now = events.popleft()
+            state, outputs = COORDINATOR_MACHINE.step(self._state, now)
+            try:
+                bodies = [encode(output.message) if isinstance(output, Send) else b"" for output in outputs]
+            except WireError as error:  # four proposals, each small enough, may be too much together
+                if isinstance(now, Broke):
+                    raise
+                # None of what this event brings about has happened; the take ends instead.
+                events.appendleft(Broke(_clean(f"a message is too large to send: {error}")))
+                continue
+            self._state = state
+            for output, body in zip(outputs, bodies, strict=True):
+                answer = self._do(output, body)
                 if answer is not None:
                     events.append(answer)
 
-    def _do(self, output: Any) -> Any:
-        """Do what the machine asks for; the answer is its next event."""
+    def _do(self, output: Any, body: bytes) -> Any:
+        """Do what the machine asks for, with the wire form of what it sends; the answer is its next event."""
         if isinstance(output, Send):
-            return self._send(output)
-        if isinstance(output, Arm):
+            self._send(output, body)
+        elif isinstance(output, Arm):
             self._carrier.arm(output)
         elif isinstance(output, Install):
             self._links[output.region] = link.LinkState(COORDINATOR, output.region, output.incarnation)
@@ -359,13 +379,9 @@ class CoordinatorHost:
             return work(asked)
         except Exception as error:
             log.exception(failed)
-            return Broke(f"{failed}: {error}")
+            return Broke(_clean(f"{failed}: {error}"))
 
-    def _send(self, output: Send) -> Broke | None:
-        try:
-            body = encode(output.message)
-        except WireError as error:  # four proposals, each small enough, may be too much together
-            return Broke(f"a message is too large to send: {error}")
+    def _send(self, output: Send, body: bytes) -> None:
         self._record(output.to, output.message, sender=_author(output.message), body=body)
         for region in REGIONS:
             if region in output.to:
@@ -373,7 +389,6 @@ class CoordinatorHost:
                 self._carrier.carry(envelope)
         if output.to:
             self._carrier.watch(COORDINATOR)
-        return None
 
     def _ask_director(self, opened: TakeOpened) -> Briefed:
         brief = self._director.brief(opened)
@@ -406,6 +421,11 @@ def ending(beat: BeatOpened, tracks: Sequence[Track]) -> EndState:
 
 def _length(beat: BeatOpened) -> float:
     return exact(beat.intent.end - beat.intent.start)
+
+
+def _clean(text: str) -> str:
+    """A text that can be sent, whatever an error has put into it."""
+    return text.encode("utf-8", "replace").decode()[:400]
 
 
 def _author(message: Message) -> str:

@@ -286,11 +286,24 @@ def past_the_end(message: Proposed) -> bytes:
     return changed(message, track=late, digest=digest(late))
 
 
+def elsewhere(message: Proposed) -> bytes:
+    jump = track(message.region, 0.5)
+    curves = tuple(
+        curve.model_copy(update={"keys": (curve.keys[0].model_copy(update={"value": 0.25}), *curve.keys[1:])})
+        if curve.channel == "jawOpen"
+        else curve
+        for curve in jump.curves
+    )
+    begun = jump.model_copy(update={"curves": curves})
+    return changed(message, track=begun, digest=digest(begun))
+
+
 FORGERIES: dict[str, tuple[type, Callable[[Any], bytes], str]] = {
     "a foreign channel": (Proposed, foreign_track, r"Proposed\.track: .*headYaw is not its own"),
     "another's name on a vote": (Accepted, lambda m: changed(m, role="brows"), "mouth speaks as brows"),
     "another's name on a decision": (Decided, lambda m: changed(m, role="director"), "mouth speaks as director"),
     "a keyframe past the end": (Proposed, past_the_end, "mouth sets a keyframe at 0.51 s of a beat that lasts 0.5 s"),
+    "a beginning of its own": (Proposed, elsewhere, r"jawOpen begins at 0\.25; the last beat ended at"),
     "a wrong revision": (Proposed, lambda m: changed(m, revision=9), "mouth sends revision 9 out of turn"),
     "a wrong incarnation": (Proposed, lambda m: changed(m, incarnation=9), r"mouth\.9 speaks of beat"),
     "a wrong beat": (Proposed, lambda m: changed(m, beat=9), r"mouth\.1 speaks of beat 9"),

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agents.performance import Performance
+from agents.performance import Move, Performance
 from agents.regions import IDLE, Judgements, LexiconRegion, Question, RegionAgent
 from configs.tables import Tables
 from protocol.brief import Act, Beat
@@ -301,3 +301,19 @@ def test_acts_of_no_catalogue_are_refused(tables: Tables):
     stranger = Act(name="gawk", start=0.0, end=1.0)
     with pytest.raises(KeyError, match="gawk"):
         LexiconRegion(tables).propose(Question("eyes", opened(), asked(beat(stranger)).beat, None))
+
+
+def test_a_decision_that_cannot_be_performed_or_is_another_planners_is_not_gone_on_with(desk: Desk):
+    question = asked(beat(act("smile", 0.5, 3.0), seconds=3.0))
+    answer = desk.agents["mouth"].propose(question).revision
+    wild = Act(name="wiggle_everything", start=0.0, end=1.0)
+    nonsense = Performance(region="mouth", moves=(Move(act=wild),))
+    for earlier in (
+        answer.decided.model_copy(update={"reply": nonsense.model_dump_json()}),
+        answer.decided.model_copy(
+            update={"planner": "stranger", "reply": Performance(region="mouth", moves=()).model_dump_json()}
+        ),
+        answer.decided.model_copy(update={"reply": "not a performance"}),
+    ):
+        again = desk.agents["mouth"].propose(replace(question, decisions=(earlier,))).revision
+        assert again.track == answer.track

@@ -185,3 +185,15 @@ PATHS: Paths = {"mouthSmile": [(0, 0), (0.5, 0.95)], "headYaw": [(0, 0), (0.3, 0
 
 def test_a_ruling_is_the_same_each_time():
     assert rule(CONSTRAINTS, rest(), tracks(PATHS), 1.5) == rule(CONSTRAINTS, rest(), tracks(PATHS), 1.5)
+
+
+def test_a_ruling_begins_where_the_last_beat_ended_whatever_was_proposed():
+    state = held({"eyePitchLeft": 0.0, "eyePitchRight": 0.0})
+    wild = tracks({"eyePitchLeft": [(0, 12.0), (0.0083, 0.0)]})
+    after, _ = rule(CONSTRAINTS, state, wild, 1.0)
+    assert {name: value for name, value in starts(after).items() if value} == {}
+
+
+def starts(after: tuple[Track, ...]) -> dict[str, float]:
+    """The value that every channel begins with."""
+    return {curve.channel: curve.keys[0].value for track in after for curve in track.curves}
