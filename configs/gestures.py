@@ -23,6 +23,11 @@ def _require_channels(names: Mapping[str, float], where: str) -> None:
             raise ValueError(f"{where}: {name} is not a channel")
         if CHANNELS[channels[0]].derived:
             raise ValueError(f"{where}: {name} follows from the eye angles and cannot be set")
+        low, high = CHANNELS[channels[0]].low, CHANNELS[channels[0]].high
+        if where == "lag":
+            continue  # seconds
+        if not -high <= names[name] <= high or (names[name] < 0 and low == 0):
+            raise ValueError(f"{where}: {name} cannot reach {names[name]:g}; its range is {low:g} to {high:g}")
 
 
 class Cycle(Frozen):

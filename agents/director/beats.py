@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from agents.director.performance import Span
 from agents.director.timing import LEAST_STEP
 from protocol.brief import Act, Beat, Limit, Still
-from protocol.keyframes import exact
+from protocol.keyframes import MAX_SECONDS, exact
 
 LONGEST = 20.0
 """Seconds that a beat lasts at most: what is agreed on at once, and lost at once, stays small."""
@@ -87,7 +87,7 @@ def _act_of(span: Span, start: float) -> Act:
     return Act(
         name=call.name,
         start=exact(span.start - start),
-        end=exact(span.end - start),
+        end=exact(min(span.end - start, MAX_SECONDS)),  # words may ask for more than there can be
         strength=exact(call.strength),
         speed=exact(span.speed),
         side=call.side,
