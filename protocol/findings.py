@@ -16,6 +16,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "H05": "a message under a number or an incarnation that is not its own",
         "H06": "the take does not end as it should (L1)",
         "C01": "consistency: a hard constraint is broken on the committed motion (S3)",
+        "C02": "a motion beside the journal is not what was committed",
         "R01": "this version's machines say something else than the journal",
         "R02": "this version's machines do not allow what the journal holds",
     }

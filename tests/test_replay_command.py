@@ -186,3 +186,19 @@ def test_a_journal_that_was_not_closed_is_read_as_far_as_it_goes(capsys, tmp_pat
 def test_a_closed_journal_without_an_end_is_a_violation(capsys, tmp_path, records):
     assert main(["verify", str(journal_file(tmp_path / "cut.mcap", records[:20]))]) == 3
     assert "H06 take: the journal ends before TakeClosed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("name", "text"), [("motion.json", "no motion"), ("motion.take/motion.json", "not the motion")])
+def test_a_motion_that_is_not_what_was_committed_is_found_by_verify(capsys, tmp_path, name, text):
+    folder = planned(tmp_path)
+    motion = folder / name
+    if text == "no motion":
+        motion.write_text("junk")
+    else:
+        document = json.loads(motion.read_text())
+        document["frames"][5][0] += 0.25
+        motion.write_text(json.dumps(document))
+    assert main(["verify", str(folder / "motion.json")]) == 3
+    said_of_it = capsys.readouterr().out
+    assert "C02" in said_of_it
+    assert text in said_of_it

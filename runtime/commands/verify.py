@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from protocol.findings import Finding
+    from protocol.timeline import Timeline
     from runtime.cli import Stopper
 
 EXAMPLES = """example:
@@ -22,6 +23,8 @@ constraint on the committed motion at several frame rates. Exit code 3 if anythi
 
 RATES = "24,25,30,60,120"
 VIOLATION = 3
+WRITTEN = 1e-6
+"""How far a written motion may be from what it was sampled from: its numbers have six decimals."""
 
 
 def describe(parser: argparse.ArgumentParser) -> None:
@@ -78,9 +81,38 @@ def check(take: Path, rates: list[Fraction]) -> tuple[list[Finding], str]:
     elif timeline is not None:
         findings += consistency(timeline, constraints, rates)
         checked = f"{len(constraints.hard)} hard constraints at {', '.join(map(str, rates))} frames per second"
+    if timeline is not None and whole:
+        findings += _beside(take, timeline)
     if journal.torn_at is not None:
         where = f"{take}: the journal is torn at byte {journal.torn_at}"
         print(f"warning: {where}; only what comes before that is checked", file=sys.stderr)
     elif not whole:
         print(f"warning: {take}: the journal was not closed; the take was cut off or still runs", file=sys.stderr)
     return findings, f"ok: {len(journal.records)} messages, {checked}"
+
+
+def _beside(take: Path, timeline: Timeline) -> list[Finding]:
+    """Whether the motions beside the journal, and the one that was named, are what was committed."""
+    import numpy as np
+
+    from protocol.findings import Finding
+    from protocol.motion import Motion
+    from protocol.timeline import sample
+    from runtime.takes import journal_path
+
+    motions = [journal_path(take).parent / "motion.json", *([take] if take.suffix == ".json" else [])]
+    findings = []
+    for path in motions:
+        if not path.is_file():
+            continue
+        try:
+            motion = Motion.model_validate_json(path.read_bytes())
+            expected = sample(timeline, motion.rate)
+            frames = np.array(motion.frames).T
+            same = frames.shape == expected.shape and bool((np.abs(frames - expected) <= WRITTEN).all())
+        except ValueError as error:
+            findings.append(Finding("C02", 0, f"{path} is no motion: {str(error).splitlines()[0]}"))
+            continue
+        if not same:
+            findings.append(Finding("C02", 0, f"{path} is not the motion that the journal commits; plan it again"))
+    return findings
