@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 # Worker processes of pytest: as many as there are processors, and no more than pay for their start.
 JOBS   ?= auto
 
-DEMO := She smiles warmly, then glances left and raises an eyebrow
+DEMO := She grins broadly and turns her head quickly to the right, then glances left and raises an eyebrow
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
