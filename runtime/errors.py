@@ -9,10 +9,13 @@ from types import MappingProxyType
 
 from configs.loading import ConfigError
 from protocol.journal import JournalError
+from renderer.errors import RendererError
 from runtime.options import UsageError
 from runtime.take_error import TakeError
 
-EXIT_CODES: Mapping[type[Exception], int] = MappingProxyType({UsageError: 2, ConfigError: 2, TakeError: 1, JournalError: 1})
+EXIT_CODES: Mapping[type[Exception], int] = MappingProxyType(
+    {UsageError: 2, ConfigError: 2, TakeError: 1, JournalError: 1, RendererError: 1}
+)
 """Errors whose text is written for the user."""
 
 _MISNAMED = frozenset({errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.EACCES, errno.ENAMETOOLONG})

@@ -31,6 +31,9 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
 HEAVY = frozenset({"ray", "torch", "diffusers", "autogen_agentchat", "autogen_core", "autogen_ext", "openai"})
 """Imported where they are used, never while a module is being imported: `--help` and `replay` stay instant."""
 
+MADE_OF_HEAVY: Mapping[str, frozenset[str]] = {"renderer/puppet": frozenset({"torch"})}
+"""Folders that consist of a heavy package's arithmetic: they import it openly, and are themselves imported where they are used."""
+
 IMPURE = frozenset(
     "asyncio concurrent datetime fileinput glob http io multiprocessing mmap os pathlib random sched secrets select selectors "
     "shutil signal socket socketserver ssl subprocess tempfile threading time urllib uuid".split()
@@ -54,7 +57,7 @@ SAME_ON_ALL_MACHINES = frozenset({"protocol", "configs", "agents"})
 
 SAYS_NOTHING = frozenset({"utils", "helpers", "common", "misc"})
 MOST_LINES = 500
-DECLARED_AS: Mapping[str, str] = {"yaml": "PyYAML"}
+DECLARED_AS: Mapping[str, str] = {"yaml": "PyYAML", "PIL": "pillow", "cv2": "opencv-python-headless"}
 """Distributions that are called otherwise than the module that they bring."""
 
 
@@ -182,7 +185,14 @@ def keeps_to_its_packages(module: Module) -> Iterator[str]:
 
 
 def starts_light(module: Module) -> Iterator[str]:
+    folder = module.path.rpartition("/")[0]
+    openly = MADE_OF_HEAVY.get(folder, frozenset())
     for found in module.imports:
+        heavy = next((place for place in MADE_OF_HEAVY if f"{found.name}.".startswith(place.replace("/", ".") + ".")), folder)
+        if heavy != folder and found.on_import and module.package in MAY_IMPORT:
+            yield f"{module.path}:{found.line}: {found.name} is heavy; import it in the function that uses it"
+        if found.top in openly:
+            continue
         if found.top in HEAVY and module.package == "protocol":
             yield f"{module.path}:{found.line}: protocol never imports {found.top}"
         elif found.top in HEAVY and found.on_import and module.package in MAY_IMPORT:

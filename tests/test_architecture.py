@@ -43,12 +43,14 @@ def tree(tmp_path: Path) -> Callable[..., list[str]]:
 ALLOWED = {
     "what a package may know": (
         "runtime/take.py",
-        "import agents.brows\nfrom configs import loading\nfrom renderer import puppet\n",
+        "import agents.brows\nfrom configs import loading\nfrom renderer import video\n",
     ),
     "its own package": ("agents/director/reading.py", "from agents.director import clauses\nimport agents.mouth\n"),
     "the top knows all": ("cluster/jobs.py", "import runtime, agents, protocol, renderer, configs\n"),
     "tests know all": ("tests/test_x.py", "import cluster, protocol, random, torch, scipy\n"),
     "heavy where it is used": ("renderer/warp.py", "def warp():\n    import torch\n    return torch\n"),
+    "heavy in a folder that consists of it": ("renderer/puppet/warp.py", "import torch\nfrom renderer.puppet import lattice\n"),
+    "such a folder where it is used": ("runtime/x.py", "def x():\n    from renderer.puppet import warp\n    return warp\n"),
     "heavy for type checkers": ("renderer/warp.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import torch\n"),
     "pure modules of the standard library": ("protocol/x.py", "import hashlib, math\nfrom collections.abc import Mapping\n"),
     "a stream for the journal": ("protocol/journal.py", "import io\n\ndef read(data):\n    return io.BytesIO(data)\n"),
@@ -67,7 +69,7 @@ ALLOWED = {
 REFUSED = {
     "protocol knows nobody": ("protocol/x.py", "import configs", "protocol/x.py:1: protocol may not import configs"),
     "configs knows only protocol": ("configs/x.py", "import agents.eyes", "configs/x.py:1: configs may not import agents"),
-    "agents do not render": ("agents/x.py", "from renderer import puppet", "agents/x.py:1: agents may not import renderer"),
+    "agents do not render": ("agents/x.py", "from renderer import video", "agents/x.py:1: agents may not import renderer"),
     "renderers do not decide": ("renderer/x.py", "import agents", "renderer/x.py:1: renderer may not import agents"),
     "runtime is below cluster": ("runtime/x.py", "import cluster", "runtime/x.py:1: runtime may not import cluster"),
     "the product is above its tests": ("agents/x.py", "import tests.fakes", "agents/x.py:1: agents may not import tests"),
@@ -90,6 +92,16 @@ REFUSED = {
         "runtime/x.py",
         "import importlib\nimportlib.import_module('cluster.jobs')",
         "runtime/x.py:2: runtime may not import cluster",
+    ),
+    "such a folder before it is used": (
+        "runtime/x.py",
+        "from renderer.puppet import warp",
+        "runtime/x.py:1: renderer.puppet.warp is heavy; import it in the function that uses it",
+    ),
+    "such a folder before it is used": (
+        "runtime/x.py",
+        "from renderer.puppet import warp",
+        "runtime/x.py:1: renderer.puppet.warp is heavy; import it in the function that uses it",
     ),
     "heavy at the top": (
         "renderer/x.py",

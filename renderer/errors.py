@@ -1,0 +1,8 @@
+"""What goes wrong in this package and is the user's to know."""
+
+
+class RendererError(Exception):
+    """An error whose text is written for the user: what is wrong, why, and what to do, in one short paragraph.
+
+    Every module raises a class of its own that derives from this one; importing this module loads nothing else.
+    """
