@@ -1,0 +1,163 @@
+"""Where things are on a face: landmarks by name, and places as the muscles see them.
+
+Everything is in head coordinates (u; see `geometry`). Weights have compact support: what a muscle does not reach stays
+exactly where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
+
+from renderer.puppet.geometry import CM_PER_U, Field, Points, smooth
+
+UPPER, LOWER = 0, 1
+FACE_OVAL = (
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
+    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+)  # fmt: skip
+CORNERS = (61, 291)
+UPPER_INNER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
+LOWER_INNER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
+UPPER_OUTER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
+LOWER_OUTER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
+BROW_LOWER = ((46, 53, 52, 65, 55), (276, 283, 282, 295, 285))
+BROW_UPPER = ((70, 63, 105, 66, 107), (300, 293, 334, 296, 336))
+LID_UPPER = ((246, 161, 160, 159, 158, 157, 173), (466, 388, 387, 386, 385, 384, 398))
+CHEEKS = (50, 280)
+WINGS = (129, 358)
+CHIN, FOREHEAD, UNDER_NOSE = 152, 10, 2
+SIDES = ("Right", "Left")
+
+
+def cm(length: float) -> float:
+    """Anatomy's centimetres in u."""
+    return length / CM_PER_U
+
+
+def reach(distance: Field, radius: float) -> Field:
+    """A bell of compact support (Wendland's C2 function): 1 at 0, 0 from `radius` on, smooth there."""
+    q = np.clip(distance / radius, 0.0, 1.0)
+    bell: Field = (1 - q) ** 4 * (4 * q + 1)
+    return bell
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Anchors:
+    """What of a face the muscles hold on to, in head coordinates.
+
+    Attributes:
+        points: [468, 3].
+        upper_edge, lower_edge: [n, 2] from the subject's right corner to the left: where the upper lip ends and the lower
+            begins; the same line if the mouth is closed.
+    """
+
+    points: Points
+    upper_edge: Points
+    lower_edge: Points
+
+    @property
+    def corners(self) -> Points:
+        """[2, 3], right then left."""
+        return self.points[list(CORNERS)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """Nodes of a lattice seen from the face.
+
+    Attributes:
+        x, y: [...] head coordinates.
+        outside: [...] distance from the face's oval, 0 inside.
+        upper, lower: [...] y where a side's own muscles are looked up: beyond the parting line, that line.
+        t: [...] along the mouth: -1 at the right corner, 0 in the middle, 1 at the left one.
+        middle: [...] 1 in the middle of the mouth, 0 at the corners and beyond.
+    """
+
+    x: Field
+    y: Field
+    outside: Field
+    upper: Field
+    lower: Field
+    t: Field
+    middle: Field
+
+    def level(self, side: int) -> Field:
+        return self.upper if side == UPPER else self.lower
+
+
+def polyline_distance(x: Field, y: Field, line: Points) -> Field:
+    """Distance to a line of points [n, 2]."""
+    best = np.full(x.shape, np.inf)
+    for (ax, ay), (bx, by) in zip(line[:-1], line[1:], strict=True):
+        dx, dy = bx - ax, by - ay
+        s = np.clip(((x - ax) * dx + (y - ay) * dy) / max(dx * dx + dy * dy, 1e-12), 0, 1)
+        best = np.minimum(best, (x - ax - s * dx) ** 2 + (y - ay - s * dy) ** 2)
+    found: Field = np.sqrt(best)
+    return found
+
+
+def inside_polygon(x: Field, y: Field, ring: Points) -> NDArray[np.bool_]:
+    """Whether points lie inside a closed ring [n, 2]."""
+    found = np.zeros(x.shape, dtype=bool)
+    for (ax, ay), (bx, by) in zip(ring, np.roll(ring, -1, axis=0), strict=True):
+        crosses = (ay > y) != (by > y)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found ^= crosses & (x < (bx - ax) * (y - ay) / (by - ay) + ax)
+    return found
+
+
+def curve(line: Points, x: Field) -> Field:
+    """The height of a line [n, 2] of rising x at other x, that of its ends beyond them; never overshoots."""
+    keep = np.concatenate([[True], np.diff(np.maximum.accumulate(line[:, 0])) > 1e-6])
+    height: Field = PchipInterpolator(line[keep, 0], line[keep, 1])(np.clip(x, line[keep][0, 0], line[keep][-1, 0]))
+    return height
+
+
+def place(anchors: Anchors, x: Field, y: Field) -> Place:
+    """Where points of the head lie on this face.
+
+    Args:
+        anchors: of the face.
+        x, y: [...] head coordinates.
+    """
+    points = anchors.points
+    ring = points[list(FACE_OVAL)][:, :2]
+    outside = np.where(inside_polygon(x, y, ring), 0.0, polyline_distance(x, y, np.concatenate([ring, ring[:1]])))
+    right, left = anchors.corners[:, 0]
+    centre = (right + left) / 2
+    t = np.where(x < centre, (x - centre) / (centre - right), (x - centre) / (left - centre))
+    within = smooth(1.08, 0.85, np.abs(t))
+    upper = curve(anchors.upper_edge, x)
+    lower = curve(anchors.lower_edge, x)
+    return Place(
+        x,
+        y,
+        outside,
+        y + within * (np.maximum(y, upper) - y),
+        y + within * (np.minimum(y, lower) - y),
+        t,
+        np.clip(1 - t * t, 0, 1),
+    )
+
+
+Weights = tuple[Field, Field, Field]
+Muscle = Callable[[Place, Anchors, int], Weights]
+
+
+def bell(at: Place, x: float, y: float, radius: float, squash: float = 1.0) -> Field:
+    return reach(np.hypot(at.x - x, (at.y - y) * squash), radius)
+
+
+def half(at: Place, sign: float) -> Field:
+    """1 on one side of the face, 0 on the other, shared over the middle."""
+    return smooth(-0.11, 0.11, sign * at.x)
+
+
+def nothing(at: Place) -> Field:
+    return np.zeros_like(at.x)

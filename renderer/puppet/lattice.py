@@ -1,0 +1,104 @@
+"""Displacement fields on a lattice, and their inverse.
+
+A field says where each point of the picture goes. Painting needs the opposite: for each pixel, the point that comes there.
+The inverse is found by Newton's method with the field's own Jacobian, since a fixed point does not converge where a field
+bends sharply (an opening jaw, a rolling head). Everything is computed alike for each frame of a batch, so a frame does not
+depend on its neighbours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from torch import Tensor
+from torch.nn.functional import grid_sample
+
+LEAST_DETERMINANT = 0.15
+"""Below it a field folds; the step is taken as if it did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lattice:
+    """A regular grid of nodes over a part of the picture.
+
+    Attributes:
+        left, top: pixels of the first node.
+        cell: pixels between nodes.
+        columns, rows: how many nodes.
+    """
+
+    left: float
+    top: float
+    cell: float
+    columns: int
+    rows: int
+
+    def nodes(self) -> Tensor:
+        """Pixels of the nodes: float32 [2, rows, columns], x then y."""
+        x = self.left + self.cell * torch.arange(self.columns, dtype=torch.float32)
+        y = self.top + self.cell * torch.arange(self.rows, dtype=torch.float32)
+        return torch.stack([x.expand(self.rows, -1), y[:, None].expand(-1, self.columns)])
+
+    def sample(self, field: Tensor, places: Tensor) -> Tensor:
+        """A field's values at places in between, those of the border beyond it.
+
+        Args:
+            field: [batch, channels, rows, columns].
+            places: pixels, [batch, 2, height, width].
+
+        Returns:
+            [batch, channels, height, width].
+        """
+        x = (places[:, 0] - self.left) * (2 / (self.cell * (self.columns - 1))) - 1
+        y = (places[:, 1] - self.top) * (2 / (self.cell * (self.rows - 1))) - 1
+        return grid_sample(field, torch.stack([x, y], dim=-1), mode="bilinear", padding_mode="border", align_corners=True)
+
+
+def lattice_over(left: float, top: float, right: float, bottom: float, cell: float) -> Lattice:
+    """The smallest lattice with this cell that covers a box."""
+    columns = max(3, int(-(-(right - left) // cell)) + 1)
+    rows = max(3, int(-(-(bottom - top) // cell)) + 1)
+    return Lattice(left, top, cell, columns, rows)
+
+
+def jacobian(displacement: Tensor, cell: float) -> Tensor:
+    """Derivatives of a displacement on its lattice by central differences, one-sided at the border.
+
+    Args:
+        displacement: [batch, 2, rows, columns], pixels.
+        cell: pixels between nodes.
+
+    Returns:
+        [batch, 4, rows, columns]: dx/dx, dx/dy, dy/dx, dy/dy.
+    """
+    across, down = torch.gradient(displacement, spacing=cell, dim=(3, 2))
+    return torch.stack([across[:, 0], down[:, 0], across[:, 1], down[:, 1]], dim=1)
+
+
+def inverse(lattice: Lattice, displacement: Tensor, *, steps: int, longest: float, guess: Tensor | None = None) -> Tensor:
+    """The displacement that leads from where points come to back to where they were.
+
+    Args:
+        lattice: of the field, and of the result.
+        displacement: [batch, 2, rows, columns], pixels: a point x goes to x + displacement(x).
+        steps: of Newton's method.
+        longest: pixels that one step may go at most along an axis; keeps it from leaping over a bend.
+        guess: of the result; none by default.
+
+    Returns:
+        [batch, 2, rows, columns], pixels: a pixel y shows the point y + result(y). Exactly 0 where nothing moves.
+    """
+    target = lattice.nodes().to(displacement).expand(displacement.shape[0], -1, -1, -1)
+    both = torch.cat([displacement, jacobian(displacement, lattice.cell)], dim=1)
+    moved = torch.zeros_like(displacement) if guess is None else guess
+    for _ in range(steps):
+        values = lattice.sample(both, target + moved)
+        miss = moved + values[:, :2]
+        a, b, c, d = values[:, 2] + 1, values[:, 3], values[:, 4], values[:, 5] + 1
+        determinant = a * d - b * c
+        determinant = torch.where(determinant < 0, -1.0, 1.0) * determinant.abs().clamp_min(LEAST_DETERMINANT)
+        step = torch.stack([d * miss[:, 0] - b * miss[:, 1], a * miss[:, 1] - c * miss[:, 0]], dim=1) / determinant[:, None]
+        moved = moved - step.clamp(-longest, longest)
+    return moved
