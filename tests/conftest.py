@@ -6,11 +6,15 @@ off, since a busy machine is not a failing one. `pytest --hypothesis-profile=sea
 
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import structlog
 
 from hypothesis import settings
+from numpy.typing import NDArray
 
+from renderer.sample import NAME, sample_portrait
+from renderer.weights import State, Weights, open_weights
 from runtime.take import Loaded
 from tests.takes import load_tables
 
@@ -23,6 +27,24 @@ settings.load_profile("repeatable")
 def loaded() -> Loaded:
     """The program's own tables."""
     return load_tables()
+
+
+@pytest.fixture(scope="session")
+def models() -> Weights:
+    """The face models, as far as this machine has them: tests fetch nothing."""
+    weights = open_weights()
+    if any(each.state is not State.READY for each in weights.status(weights.catalogue.names("model"))):
+        pytest.skip("face models are not cached; run: make models")
+    return weights
+
+
+@pytest.fixture(scope="session")
+def sample() -> NDArray[np.uint8]:
+    """The sample portrait, uint8 [640, 512, 3]; tests fetch nothing."""
+    weights = open_weights()
+    if any(each.state is not State.READY for each in weights.status([NAME])):
+        pytest.skip("the sample portrait is not cached; run: make models")
+    return sample_portrait(weights)
 
 
 @pytest.fixture(autouse=True)
