@@ -1,0 +1,71 @@
+"""The largest face acts unless another is asked for; who cannot act is told why."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from configs.mesh import builtin_mesh
+from renderer.casting import FaceError, cast
+from renderer.faces import Face
+from renderer.pose import Pose, rotation
+
+
+def face(width: float, yaw: float = 0.0) -> Face:
+    """A face of the canonical points (the others in its middle), turned by some degrees."""
+    mesh = np.zeros((468, 3))
+    for point, *place in builtin_mesh().upright:
+        mesh[point] = place
+    mesh = mesh @ rotation(Pose(yaw, -10.0, 0.0)).T * width / 16 + 200
+    return Face(
+        (0.0, 0.0, width, width),
+        0.9,
+        1.0,
+        mesh.astype(np.float32),
+        np.zeros((2, 5, 2), np.float32),
+        np.zeros((2, 71, 2), np.float32),
+    )
+
+
+def test_one_face_acts_without_further_words():
+    only = face(200)
+    assert cast([only], None, "a.png") == (only, ())
+
+
+def test_of_several_the_largest_acts_and_it_is_said():
+    large, small = face(200), face(90)
+    acting, notes = cast([large, small], None, "a.png")
+    assert acting is large
+    assert "2 faces were found" in notes[0]
+    assert "--face 2" in notes[0]
+
+
+def test_another_acts_when_asked_for():
+    large, small = face(200), face(90)
+    assert cast([large, small], 2, "a.png") == (small, ())
+
+
+@pytest.mark.parametrize("wanted", [0, 3, -1])
+def test_a_face_that_is_not_there_cannot_act(wanted: int):
+    with pytest.raises(FaceError, match=rf"no face {wanted}; 2 faces"):
+        cast([face(200), face(90)], wanted, "a.png")
+
+
+def test_no_face_says_what_to_do():
+    with pytest.raises(FaceError, match=r"a\.png: no face was found.*Crop"):
+        cast([], None, "a.png")
+
+
+def test_a_small_face_works_with_a_warning():
+    _, notes = cast([face(40)], None, "a.png")
+    assert "only 40 pixels" in notes[0]
+
+
+def test_a_profile_is_refused():
+    with pytest.raises(FaceError, match="seen from the side"):
+        cast([face(200, yaw=70)], None, "a.png")
+
+
+def test_a_turned_head_is_told():
+    _, notes = cast([face(200, yaw=-38)], None, "a.png")
+    assert "turned by about 3" in notes[0]
