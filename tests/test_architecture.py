@@ -98,11 +98,6 @@ REFUSED = {
         "from renderer.puppet import warp",
         "runtime/x.py:1: renderer.puppet.warp is heavy; import it in the function that uses it",
     ),
-    "such a folder before it is used": (
-        "runtime/x.py",
-        "from renderer.puppet import warp",
-        "runtime/x.py:1: renderer.puppet.warp is heavy; import it in the function that uses it",
-    ),
     "heavy at the top": (
         "renderer/x.py",
         "import torch.nn",

@@ -6,38 +6,70 @@ exactly where it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
+from configs.mesh import builtin_mesh
 from renderer.puppet.geometry import CM_PER_U, Field, Points, smooth
 
 UPPER, LOWER = 0, 1
-FACE_OVAL = (
-    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
-    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
-)  # fmt: skip
-CORNERS = (61, 291)
-UPPER_INNER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
-LOWER_INNER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
-UPPER_OUTER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
-LOWER_OUTER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
-BROW_LOWER = ((46, 53, 52, 65, 55), (276, 283, 282, 295, 285))
-BROW_UPPER = ((70, 63, 105, 66, 107), (300, 293, 334, 296, 336))
-LID_UPPER = ((246, 161, 160, 159, 158, 157, 173), (466, 388, 387, 386, 385, 384, 398))
+
+
+def lower_half(ring: tuple[int, ...]) -> tuple[int, ...]:
+    """The part of a ring of lips or lids below, from its first corner to the other."""
+    return ring[: len(ring) // 2 + 1]
+
+
+def upper_half(ring: tuple[int, ...]) -> tuple[int, ...]:
+    """The part of a ring of lips or lids above, from its first corner to the other."""
+    return (ring[0], *ring[: len(ring) // 2 - 1 : -1])
+
+
+_RINGS, _LINES = builtin_mesh().rings, builtin_mesh().lines
+FACE_OVAL = _RINGS.oval
+UPPER_OUTER, LOWER_OUTER = upper_half(_RINGS.lips_outer), lower_half(_RINGS.lips_outer)
+UPPER_INNER, LOWER_INNER = upper_half(_RINGS.lips_inner), lower_half(_RINGS.lips_inner)
+CORNERS = (UPPER_OUTER[0], UPPER_OUTER[-1])
+"""Of the lips, these and all pairs below from the subject's right to the left."""
+BROW_LOWER = (_LINES.brow_right_lower, _LINES.brow_left_lower)
+BROW_UPPER = (_LINES.brow_right_upper, _LINES.brow_left_upper)
+LID_UPPER = tuple(upper_half(ring)[1:-1] for ring in (_RINGS.eye_right, _RINGS.eye_left))
+LID_LOWER = tuple(lower_half(ring)[1:-1] for ring in (_RINGS.eye_right, _RINGS.eye_left))
+"""Brows and lids run from the temple towards the nose."""
 CHEEKS = (50, 280)
+CHEEK_BONES = (117, 346)
 WINGS = (129, 358)
 CHIN, FOREHEAD, UNDER_NOSE = 152, 10, 2
 SIDES = ("Right", "Left")
+
+Parts = Mapping[str, float]
+"""How far each part of a muscle's motion goes at 1, in centimetres; from `configs/muscles.yaml`."""
 
 
 def cm(length: float) -> float:
     """Anatomy's centimetres in u."""
     return length / CM_PER_U
+
+
+def ramp(x: Field, soft: float = 0.25) -> Field:
+    """A step from 0 at 0 to 1 at 1 that is straight but for its ends, so that nowhere it is much steeper than it must be.
+
+    Args:
+        x: [...], beyond 0..1 too.
+        soft: the share of the way at each end that is rounded.
+    """
+    t = np.clip(x, 0.0, 1.0)
+    steep = 1 / (1 - soft)
+    ends = np.minimum(t, 1 - t)
+    part = steep * np.where(ends < soft, ends * ends / (2 * soft), ends - soft / 2)
+    stepped: Field = np.where(t < 0.5, part, 1 - part)
+    return stepped
 
 
 def reach(distance: Field, radius: float) -> Field:
@@ -94,7 +126,7 @@ class Place:
 def polyline_distance(x: Field, y: Field, line: Points) -> Field:
     """Distance to a line of points [n, 2]."""
     best = np.full(x.shape, np.inf)
-    for (ax, ay), (bx, by) in zip(line[:-1], line[1:], strict=True):
+    for (ax, ay), (bx, by) in pairwise(line):
         dx, dy = bx - ax, by - ay
         s = np.clip(((x - ax) * dx + (y - ay) * dy) / max(dx * dx + dy * dy, 1e-12), 0, 1)
         best = np.minimum(best, (x - ax - s * dx) ** 2 + (y - ay - s * dy) ** 2)

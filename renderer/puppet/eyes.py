@@ -1,7 +1,14 @@
 """Eyes: lids that come down over the eyeball, and an iris that looks about.
 
 Lids are a map of columns in the eye's own coordinates (see `axes`), since a field on a lattice cannot close an eye: the
-height at which something is seen goes to the height of the skin that is seen there.
+height at which something is seen goes to the height of the skin that is seen there. The edge of a lid carries its lashes
+along; the skin behind it is more and more that of a closed eye (see `lidskin`) as it comes out of its fold. Behind the edges
+the eyeball is seen (see `gaze`).
+
+Rules
+- At rest each place shows itself exactly; every effect grows from nothing.
+- Closed means closed: nothing of the eyeball is left, whatever else the lids do and wherever the eye looks.
+- Nothing moves at the brow, below the lower lid's fold, or beyond the corners.
 """
 
 from __future__ import annotations
@@ -14,21 +21,36 @@ import torch
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 from torch import Tensor
+from torch.nn.functional import grid_sample
 
-from renderer.puppet.axes import Axes, look_up, smoothstep, steps
-from renderer.puppet.geometry import Field, Points
+from renderer.puppet.axes import FROM, TO, Axes, smoothstep, steps
+from renderer.puppet.gaze import EYEBALL, Eyeball, find_eyeball, find_iris, gaze_shift, turned
+from renderer.puppet.geometry import CM_PER_U, Field, HeadFrame, Points, smooth
+from renderer.puppet.lids import MARGIN_LOWER, MARGIN_UPPER, Around, Lids, find_lids, luminance, softness
+from renderer.puppet.lidskin import find_lid_skin
 
-CANTHI = ((33, 133), (362, 263))
-"""Corners of the subject's right and left eye, the picture's left one first."""
 BROW = ((46, 53, 52, 65, 55), (276, 283, 282, 295, 285))
-CREASE = ((247, 30, 29, 27, 28, 56, 190), (467, 260, 259, 257, 258, 286, 414))
-UPPER = ((246, 161, 160, 159, 158, 157, 173), (466, 388, 387, 386, 385, 384, 398))
-LOWER = ((7, 163, 144, 145, 153, 154, 155), (249, 390, 373, 374, 380, 381, 382))
+"""The brows' lower edge in the mesh, subject's right eye first."""
 
-UPPER_SHARE = 0.88
+UPPER_SHARE = 0.94
 """How much of the way to each other the upper lid goes; the lower one comes up by the rest."""
-EYEBALL = 0.135
-"""Radius of the eyeball in u: 1.2 cm."""
+WIDE = (0.24 / CM_PER_U, 0.06 / CM_PER_U)
+SQUINT = (0.10 / CM_PER_U, 0.16 / CM_PER_U)
+"""How far the upper and the lower lid go at 1, in u: apart for eyeWide, toward each other for eyeSquint."""
+CHEEK = 0.13 / CM_PER_U
+"""How far a raised cheek lifts the lower lid, in u."""
+FOLLOW_DOWN, FOLLOW_UP = 0.85, 0.4
+"""How far the upper lid goes with the iris, of the iris's way."""
+STILL = 0.7
+"""How far up to the brow skin moves along with the lid, of the way from the lid."""
+SAG = 0.13
+"""How far a closed lid's line hangs down in the middle at least, by its width."""
+FADE = 0.02
+"""u of motion over which what the eyeball's layers lack of the portrait is let go."""
+LINE = (0.013, 0.030, 0.88)
+"""The lashes of a closed lid: how far in u they are seen above and below its edge, and how dark they are."""
+REACH_BELOW = 0.16
+"""u below the lower lid's edge that its skin moves."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,144 +60,283 @@ class Eye:
     Attributes:
         axes: T along the corners.
         u: pixels.
-        curves: float32 [5, STEPS] in pixels of V: brow, crease, upper lid, lower lid, and 1 between the corners.
-        iris: x, y in pixels; radius in pixels.
+        curves: float32 [5, STEPS]: brow, upper lid, lower lid and where they meet, in pixels of V; the opening by its largest.
+        widest: pixels, of the opening.
+        ball: what is behind the lids.
+        skin: float32 [1, 4, h, w]: colours of the closed eye's skin, and how much of them is needed; in the ball's place.
+        lashes: [3], the colour of the line of lashes by that of the skin.
         box: left, top, right, bottom in pixels: all that lids and gaze can change.
+        opening: the same, of where the eyeball can be seen.
     """
 
     axes: Axes
     u: float
     curves: Tensor
-    iris: tuple[float, float]
-    radius: float
+    widest: float
+    ball: Eyeball
+    skin: Tensor
+    lashes: Tensor
     box: tuple[int, int, int, int]
+    opening: tuple[int, int, int, int]
 
 
-def find_eye(which: int, mesh: Points, iris: NDArray[np.float32], u: float) -> Eye:
-    """Measure an eye.
+def find_eye(which: int, colours: NDArray[np.float32], mesh: Points, iris: Points, contour: Points, frame: HeadFrame) -> Eye:
+    """Measure an eye and take it apart.
 
     Args:
         which: 0 for the subject's right, 1 for the left.
+        colours: float32 [height, width, 3], 0..1.
         mesh: [468, 3], pixels.
         iris: [5, 2], pixels: centre, then four points of the rim.
-        u: pixels.
+        contour: [71, 2], pixels, of the iris network.
+        frame: of the head.
     """
-    axes = Axes.between(*(mesh[i, :2] for i in CANTHI[which]))
-    at = steps()
-
-    def over(ids: tuple[int, ...], *, closed: bool) -> Field:
-        points = axes.of_points(mesh[list(ids), :2])
-        points = points[np.argsort(points[:, 0])]
-        points = points[np.concatenate([[True], np.diff(points[:, 0]) > 1e-3])]
-        if closed:
-            points = points[(points[:, 0] > 0.02) & (points[:, 0] < 0.98)]
-            points = np.concatenate([[[0.0, 0.0]], points, [[1.0, 0.0]]])
-        values: Field = PchipInterpolator(points[:, 0], points[:, 1])(np.clip(at, points[0, 0], points[-1, 0]))
-        return values
-
-    upper, lower = over(UPPER[which], closed=True), over(LOWER[which], closed=True)
-    upper = np.maximum(upper, lower + 0.002 * u)
-    crease = np.maximum(over(CREASE[which], closed=False), upper + 0.014 * u)
-    brow = np.maximum(over(BROW[which], closed=False), crease + 0.04 * u)
-    within = np.clip(0.5 + np.minimum(at, 1 - at) * axes.width / (0.024 * u), 0, 1)
-    rim = iris[1:] - iris[0]
-    return Eye(
-        axes,
-        u,
-        torch.from_numpy(np.stack([brow, crease, upper, lower, within]).astype(np.float32)),
-        (float(iris[0, 0]), float(iris[0, 1])),
-        float(np.median(np.hypot(rim[:, 0], rim[:, 1]))),
-        axes.box((-0.2, 1.2), (float(brow.max()), float(lower.min()) - 0.2 * u)),
+    u = frame.scale
+    lids = find_lids(colours, which, mesh, contour, u)
+    gap = lids.upper - lids.lower
+    widest = max(float(gap.max()), 0.02 * u)
+    meet = _closed_line(lids, gap, u)
+    points = lids.axes.of_points(mesh[list(BROW[which]), :2])
+    points = points[np.argsort(points[:, 0])]
+    points = points[np.concatenate([[True], np.diff(points[:, 0]) > 1e-3])]
+    at = np.clip(steps(), points[0, 0], points[-1, 0])
+    brow = lids.upper + np.maximum(STILL * (PchipInterpolator(points[:, 0], points[:, 1])(at) - lids.upper), 0.06 * u)
+    first, last = lids.ends
+    edge, low = 0.06 * u / lids.axes.width, float(lids.lower.min())
+    box = lids.axes.box((min(first - edge, -0.1), max(last + edge, 1.1)), (float(brow.max()), low - (REACH_BELOW + 0.03) * u))
+    opening = lids.axes.box((first, last), (float(lids.upper.max()) + 0.05 * u, low - 0.02 * u))
+    left, top = max(box[0] - 3, 0), max(box[1] - 3, 0)
+    part = np.ascontiguousarray(colours[top : max(box[3], top) + 4, left : max(box[2], left) + 4])
+    around = Around.of(lids, part.shape, left, top)
+    x, y, radius = find_iris(part, iris - [left, top], np.clip(np.minimum(around.below, around.above) + 0.5, 0, 1), u)
+    layers = find_eyeball(part, around, (x, y, radius), u)
+    skin, need = find_lid_skin(part, around, u)
+    ball = Eyeball(
+        _layer(np.concatenate([layers.white, layers.rest, layers.iris[..., 3:]], axis=2)),
+        _layer(layers.iris),
+        _layer(layers.shadow),
+        left,
+        top,
+        (x + left, y + top),
+        EYEBALL * u,
+        tuple((float(x), float(y), float(z)) for x, y, z in frame.axes),
     )
+    return Eye(
+        lids.axes,
+        u,
+        torch.from_numpy(np.stack([brow, lids.upper, lids.lower, meet, gap / widest]).astype(np.float32)),
+        widest,
+        ball,
+        _layer(np.concatenate([skin, need[..., None]], axis=2)),
+        torch.from_numpy(_lashes(part, skin, around, u).astype(np.float32)),
+        box,
+        opening,
+    )
+
+
+def _closed_line(lids: Lids, gap: Field, u: float) -> Field:
+    """V where the lids meet: an even arc near the lower lid, however uneven the open lids are."""
+    t = steps()
+    within = (t >= lids.ends[0]) & (t <= lids.ends[1])
+    wanted = lids.lower + (1 - UPPER_SHARE) * gap
+    arc = np.polynomial.Polynomial.fit(t[within], wanted[within], 3, w=np.sqrt(gap[within] + 0.02 * u))(t)
+    first, last = lids.ends
+    share = np.clip((t - first) / (last - first), 0, 1)
+    chord = np.interp(first, t, wanted) * (1 - share) + np.interp(last, t, wanted) * share
+    arc = np.minimum(arc, chord - 4 * SAG * lids.axes.width * share * (1 - share))
+    line: Field = wanted + smooth(0.0, 0.03 * u, gap) * (np.clip(arc, lids.lower - 0.03 * u, lids.upper) - wanted)
+    return line
+
+
+def _layer(values: Field) -> Tensor:
+    """[h, w, channels] as a picture to sample."""
+    return torch.from_numpy(values.astype(np.float32)).permute(2, 0, 1)[None].contiguous()
+
+
+def _lashes(colours: NDArray[np.float32], skin: Field, around: Around, u: float) -> Field:
+    """The colour of the lashes by the skin's: the mean of the darkest fifth along the upper lid, never quite black."""
+    near = (np.abs(around.below) < 0.012 * u) & (around.beside > 0)
+    if not near.any():
+        return np.full(3, 0.4)
+    light = luminance(colours.astype(np.float64))[near]
+    dark = light <= np.percentile(light, 20)
+    share: Field = np.clip(colours[near][dark].mean(axis=0) / np.maximum(skin[near].mean(axis=0), 0.05), 0.12, 0.6)
+    return share
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What an eye shows at some pixels.
+    """What an eye shows at some pixels: one set around the eye, one around its opening.
 
     Attributes:
-        skin: [batch, 2, ...], pixels of the portrait that the skin comes from.
-        ball: [batch, 2, ...], pixels of the portrait that the eyeball comes from.
-        seen: [batch, ...], 1 where the eyeball is seen, 0 where skin is.
+        skin: [batch, 2, ...], pixels of the portrait that the skin around the eye comes from.
+        places: [batch, 2, ...], pixels of the portrait around the eye before lids move.
+        lid: [batch, ...], how much the skin is that of a closed eye.
         lash: [batch, ...], how dark the line of the closing lid is.
-        near: [batch, ...], whether a pixel is this eye's at all.
-        closed: [batch, ...], 0 where the upper lid rests to 1 where it meets the lower one.
+        ball: [batch, 2, ...], pixels of the portrait around the opening before lids move.
+        seen: [batch, ...], 1 where the eyeball is seen, 0 where skin is.
+        shift: [batch, ...], pixels of V that the upper lid is down.
+        turn: [batch, 2], pixels that the iris goes.
     """
 
     skin: Tensor
+    places: Tensor
+    lid: Tensor
+    lash: Tensor
     ball: Tensor
     seen: Tensor
-    lash: Tensor
-    near: Tensor
-    closed: Tensor
+    shift: Tensor
+    turn: Tensor
 
 
-def lids_and_gaze(eye: Eye, places: Tensor, lids: Tensor, gaze: Tensor) -> Opened:
+def lids_and_gaze(eye: Eye, places: Tensor, ball: Tensor, lids: Tensor, gaze: Tensor) -> Opened:
     """What is seen where.
 
     Args:
         eye: of the portrait.
-        places: [batch, 2, height, width], pixels.
-        lids: [batch, 3]: how far the lids close (0..1), how far the lower one is raised and the upper one opened (u).
+        places: [batch, 2, height, width], pixels around the eye.
+        ball: [batch, 2, height, width], pixels around its opening.
+        lids: [batch, 4], 0..1: blink, squint, the cheek's squint, wide.
         gaze: [batch, 2]: yaw and pitch from where the portrait looks, degrees.
     """
     u = eye.u
+    turn = gaze_shift(eye.ball, gaze)
+    ways = _ways(eye, lids, turn)
+    edges = _edges(eye, places, ways)
+    v, top, shift = edges.v, edges.top, edges.shift
+    # Skin behind the edge goes with it, less and less up to the brow.
+    behind = ((v - top) / (edges.brow - top)).clamp(0, 1)
+    above = shift * (1 - behind * behind * (3 - 2 * behind))
+    before = (1 - (edges.bottom - v) / (REACH_BELOW * u)).clamp(0, 1)
+    under = (edges.lower - edges.bottom) * (before * before * (3 - 2 * before))
+    moved = torch.where(v > (top + edges.bottom) / 2, above, under)
+    skin = places + torch.stack([moved * eye.axes.sin, moved * -eye.axes.cos], dim=1)
+    drop = ways.drop
+    riding = _bell((v - top) * (1 / (0.024 * u))) * (0.8 - 0.8 * smoothstep(0.4, 0.95, drop))
+    lid = smoothstep(0.06, 0.5, drop) * (1 - riding)
+    line = v - top + 0.003 * u
+    thick = torch.where(line > 0, max(LINE[0] * u, 1.4), max(LINE[1] * u, 1.8)) * (0.5 + 0.5 * edges.share)
+    lash = _bell(line / thick) * smoothstep(0.0, 0.35, edges.share) * (LINE[2] * smoothstep(0.2, 0.85, drop))
+    inner = _edges(eye, ball, ways)
+    soft = softness(u)
+    hole = inner.top - (MARGIN_UPPER * u + ways.blink * ways.blink * (soft + 0.004 * u))
+    seen = ((hole - inner.v) / soft + 0.5).clamp(0, 1) * (
+        (inner.v - inner.bottom) / soft + (0.5 - MARGIN_LOWER * u / soft)
+    ).clamp(0, 1)
+    return Opened(skin, places, lid, lash, ball, seen * (8 * inner.share).clamp(0, 1), inner.shift, turn)
+
+
+def _bell(x: Tensor) -> Tensor:
+    """1 at 0, 0 from -1 and 1 on, smooth."""
+    return (1 - x * x).clamp_min(0).square()
+
+
+@dataclass(frozen=True, slots=True)
+class _Edges:
+    """Where the lids' edges are, each [batch, ...] at some pixels in pixels of V.
+
+    Attributes:
+        v: of the pixels.
+        brow: where the skin's motion ends above.
+        lower: the lower lid at rest.
+        top, bottom: the lids now.
+        shift: how far the upper one is down.
+        share: the opening at rest by its largest.
+    """
+
+    v: Tensor
+    brow: Tensor
+    lower: Tensor
+    top: Tensor
+    bottom: Tensor
+    shift: Tensor
+    share: Tensor
+
+
+def _edges(eye: Eye, places: Tensor, ways: _Ways) -> _Edges:
     t, v = eye.axes.coordinates(places)
-    brow, crease, upper, lower, within = look_up(eye.curves, t)
-    close, raised, wide = (lids[:, i, None, None] for i in range(3))
-    gap = upper - lower
-    # Lids follow the gaze up and down, and so less is left to close.
-    down = (gaze[:, 1, None, None] * (-1 / 30)).clamp(-0.6, 1.0)
-    follow = torch.where(down > 0, 0.55 * down, 0.22 * down)
-    close = 1 - (1 - close) * (1 - follow.clamp_min(0))
-    opened = (wide * u + (-follow).clamp_min(0) * gap) * (1 - close)
-    top = upper + within * (opened - UPPER_SHARE * close * gap)
-    bottom = lower + within * ((1 - UPPER_SHARE) * close * gap + raised * u * (1 - close) + 0.004 * u * close)
-    shift = upper - top
-    crease_now = crease - 0.86 * shift
-    inner = upper + (v - top) * ((crease - upper) / (crease_now - top))
-    outer = crease + (v - crease_now) * ((brow - crease) / (brow - crease_now).clamp_min(0.01 * u))
-    above = torch.where(v > crease_now, torch.where(v < brow, outer, v), inner)
-    fade = (1 - (bottom - v) / (0.16 * u)).clamp(0, 1)
-    below = v - (bottom - lower) * fade * fade * (3 - 2 * fade)
-    middle = (top + bottom) / 2
-    source = torch.where(v > middle, above, below)
-    edge = 1.2
-    margin = 0.008 * u
-    seen = ((top - margin - v) / edge + 0.5).clamp(0, 1) * ((v - bottom - margin * 0.5) / edge + 0.5).clamp(0, 1)
-    seen = seen * within
-    ball = _turned(eye, places, gaze)
-    tb, vb = eye.axes.coordinates(ball)
-    held = torch.minimum(torch.maximum(vb, lower + 0.3 * margin), upper - margin)
-    ball = torch.where((shift < 0)[:, None], eye.axes.places(tb, held), ball)
-    closed = (shift / gap.clamp_min(0.01 * u)).clamp(0, 1) * within
-    lash = torch.exp(-(((v - top + 0.006 * u) / (0.011 * u)) ** 2) / 2) * within * smoothstep(0.15, 0.8, closed)
-    return Opened(eye.axes.places(t, source), ball, seen, lash, (t - 0.5).abs() < 0.75, closed)
+    along = (t - FROM) * (2 / (TO - FROM)) - 1
+    grid = torch.stack([along, torch.zeros_like(along)], dim=-1)
+    tables = eye.curves[None, :, None].expand(len(places), -1, -1, -1)
+    found = grid_sample(tables, grid, mode="bilinear", padding_mode="border", align_corners=True)
+    brow, upper, lower, meet, share = found.unbind(dim=1)
+    top = upper - share * ways.lowered
+    top = top + ways.blink * (meet - top)
+    bottom = lower + share * ways.raised
+    bottom = bottom + ways.blink * (meet - bottom)
+    return _Edges(v, brow, lower, top, bottom, upper - top, share)
 
 
-def _turned(eye: Eye, places: Tensor, gaze: Tensor) -> Tensor:
-    """Where the eyeball's surface comes from when it turns: its iris goes along as a whole, the white stretches."""
-    reach = torch.sin(torch.deg2rad(gaze)) * EYEBALL * eye.u
+@dataclass(frozen=True, slots=True)
+class _Ways:
+    """What the lids do, each [batch, 1, 1].
+
+    Attributes:
+        blink: 0..1, of the way to where lids meet.
+        lowered, raised: pixels that the upper one comes down and the lower one up where the eye is widest.
+        drop: 0..1, how far the upper one is closed.
+    """
+
+    blink: Tensor
+    lowered: Tensor
+    raised: Tensor
+    drop: Tensor
+
+
+def _ways(eye: Eye, lids: Tensor, turn: Tensor) -> _Ways:
+    blink, squint, cheek, wide = (lids[:, i, None, None] for i in range(4))
+    blink = blink * (0.6 + 0.4 * blink * (3 - 2 * blink))  # a lid sets out slowly and arrives softly
     cos, sin = eye.axes.cos, eye.axes.sin
-    x = reach[:, 0] * cos + reach[:, 1] * sin
-    y = reach[:, 0] * sin - reach[:, 1] * cos
-    shift = torch.stack([x, y], dim=1)[:, :, None, None]
-    centre = torch.tensor(eye.iris, device=places.device, dtype=places.dtype)[None, :, None, None]
-    source = places - shift
-    for _ in range(4):
-        away = (source - centre).square().sum(dim=1, keepdim=True).sqrt()
-        source = places - shift * (1 - smoothstep(1.0 * eye.radius, 2.3 * eye.radius, away))
-    return source
+    looks = (turn[:, 0] * sin - turn[:, 1] * cos)[:, None, None]  # pixels of V
+    lowered = (SQUINT[0] * squint - WIDE[0] * wide) * eye.u
+    lowered = lowered + FOLLOW_DOWN * (-looks).clamp_min(0) - FOLLOW_UP * looks.clamp_min(0)
+    raised = (SQUINT[1] * squint + CHEEK * cheek - WIDE[1] * wide) * eye.u
+    # Lids that come together without a blink never quite meet.
+    most = 0.8 * eye.widest
+    both = (lowered + raised).clamp_min(0)
+    kept = most * torch.tanh(both / most) / both.clamp_min(1e-6)
+    kept = torch.where(both > 1e-6, kept, 1.0)
+    lowered, raised = lowered * kept, raised * kept
+    drop = (lowered / eye.widest).clamp(0, 1)
+    return _Ways(blink, lowered, raised, drop + blink * (1 - drop))
 
 
-def paint(eye: Eye, opened: Opened, skin: Tensor, ball: Tensor) -> Tensor:
-    """The colours of an eye's window.
+def paint_lids(eye: Eye, opened: Opened, skin: Tensor) -> Tensor:
+    """The colours around an eye, without what is behind the lids.
 
     Args:
         eye: of the portrait.
         opened: what is seen where.
-        skin, ball: [batch, 3, height, width], the portrait at `opened.skin` and `opened.ball`.
+        skin: [batch, 3, height, width], the portrait at `opened.skin`.
     """
-    near = opened.near
-    skin = skin * (1 - 0.5 * (opened.lash * near)[:, None])
-    return skin + (opened.seen * near)[:, None] * (ball - skin)
+    closed = _sample(eye, eye.skin, opened.places, "bilinear")
+    skin = skin + opened.lid[:, None] * closed[:, 3:] * (closed[:, :3] - skin)
+    return skin * (1 - opened.lash[:, None] * (1 - eye.lashes[None, :, None, None]))
+
+
+def paint_ball(eye: Eye, opened: Opened, skin: Tensor) -> Tensor:
+    """The colours around an eye's opening.
+
+    Args:
+        eye: of the portrait.
+        opened: what is seen where.
+        skin: [batch, 3, height, width], the lids' colours there.
+    """
+    still = _sample(eye, eye.ball.still, opened.ball, "bicubic")
+    iris = _sample(eye, eye.ball.iris, turned(eye.ball, opened.ball, opened.turn), "bicubic")
+    along = torch.stack([opened.shift * eye.axes.sin, opened.shift * -eye.axes.cos], dim=1)
+    shadow = _sample(eye, eye.ball.shadow, opened.ball + along, "bilinear")
+    ball = (still[:, :3] * (1 - iris[:, 3:]) + iris[:, :3]) * shadow
+    # Where the lid moves, or the iris was or goes, what the layers lack of the portrait is let go.
+    went = opened.turn.abs().sum(dim=1)[:, None, None, None] * torch.maximum(iris[:, 3:], still[:, 6:])
+    ball = ball + (1 - smoothstep(0.0, FADE * eye.u, went + opened.shift.abs()[:, None])) * still[:, 3:6]
+    return skin + opened.seen[:, None] * (ball - skin)
+
+
+def _sample(eye: Eye, layer: Tensor, places: Tensor, mode: str) -> Tensor:
+    """A layer of an eye at pixels [batch, 2, h, w] of the portrait."""
+    height, width = layer.shape[2:]
+    x = (places[:, 0] - eye.ball.left) * (2 / (width - 1)) - 1
+    y = (places[:, 1] - eye.ball.top) * (2 / (height - 1)) - 1
+    grid = torch.stack([x, y], dim=-1)
+    return grid_sample(layer.expand(len(places), -1, -1, -1), grid, mode=mode, padding_mode="border", align_corners=True)

@@ -13,6 +13,8 @@ import numpy as np
 
 from numpy.typing import NDArray
 
+from renderer.pose import head_pose, rotation
+
 Points = NDArray[np.float64]
 Field = NDArray[np.float64]
 
@@ -20,6 +22,8 @@ CM_PER_U = 8.892
 """Centimetres between the outer eye corners of MediaPipe's canonical face model (2 x 4.446), by which anatomy's
 centimetres become u."""
 
+PITCH_AHEAD = 10.0
+"""Degrees by which the mesh of a head that looks straight ahead looks down (measured on nine portraits: 9 to 12)."""
 EYE_CORNERS = (33, 133, 362, 263)
 OUTER_RIGHT, OUTER_LEFT = 33, 263
 
@@ -58,27 +62,17 @@ class HeadFrame:
         return np.stack([self.origin[0] + self.scale * camera[:, 0], self.origin[1] - self.scale * camera[:, 1]], axis=1)
 
 
-def head_frame(mesh: Points, pairs: NDArray[np.int64], midline: NDArray[np.int64]) -> HeadFrame:
-    """The head's axes, from the symmetry of its mesh.
+def head_frame(mesh: Points) -> HeadFrame:
+    """The head's axes, from the pose of its mesh.
 
-    X is the mean direction between the points of a pair, Y that of the midline's run from chin to forehead made
-    perpendicular to X, and Z completes them. A flat face's pitch is unknown to within about 10 degrees this way; what is
-    done with the axes is relative to the portrait, where that does not matter.
+    The networks' pitch of a head that looks straight ahead is about -10 degrees (see `renderer.pose`), which is taken off.
 
     Args:
         mesh: [468, 3], pixels; z smaller nearer to the camera.
-        pairs: [n, 2], indices on the subject's right and left.
-        midline: indices of points on the midline from the forehead to the chin.
     """
-    points = mesh * np.array([1.0, -1.0, -1.0])
-    x = (points[pairs[:, 1]] - points[pairs[:, 0]]).sum(axis=0)
-    x /= np.linalg.norm(x)
-    run = points[midline] - points[midline].mean(axis=0)
-    order = np.linspace(1, -1, len(midline))
-    y = order @ run
-    y -= (y @ x) * x
-    y /= np.linalg.norm(y)
-    axes = np.stack([x, y, np.cross(x, y)], axis=1)
+    pose = head_pose(mesh)
+    flip = np.diag([1.0, -1.0, -1.0])  # from the picture's axes, y down and z away, to the camera's
+    axes = flip @ rotation(pose._replace(pitch=pose.pitch + PITCH_AHEAD)) @ flip
     corners = mesh[list(EYE_CORNERS)].mean(axis=0)
     scale = float(np.linalg.norm(mesh[OUTER_LEFT] - mesh[OUTER_RIGHT]))
     return HeadFrame(corners[:2].astype(np.float64), scale, float(corners[2]), axes)

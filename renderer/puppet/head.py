@@ -11,10 +11,12 @@ import numpy as np
 import torch
 
 from scipy.interpolate import RBFInterpolator
+from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from renderer.puppet.anatomy import CHIN, FACE_OVAL, inside_polygon, polyline_distance
 from renderer.puppet.geometry import CM_PER_U, Field, HeadFrame, Points, smooth
+from renderer.puppet.lattice import Lattice, inverse
 
 CAMERA = 7.0
 """u from the camera to the eyes: a portrait taken at about 60 cm times the eye distance's usual share of it."""
@@ -24,6 +26,28 @@ STEEPEST = 2.2
 """Depth per distance beyond which a surface would hide itself when the head turns by 20 degrees (cot 20 = 2.7, less what
 perspective adds): steeper depths are eased, so that the far cheek narrows where it would fold."""
 NASION = 168
+MISS = 0.003
+"""u by which a way back may miss its pixel before it counts as none."""
+
+NECK = (-0.12, 0.7)
+"""u below the chin: where the neck begins to lag behind the head, and from where on nothing moves. A neck's visible length
+is about 0.9 u; a collar hides the rest."""
+LEAST_NECK = 0.3
+"""u: over no less than this the motion fades where the picture ends below the chin."""
+SHOULDERS = (0.15, 0.85)
+"""u beyond the skull's side from which on shoulders are expected instead of hair, and how much higher they are taken to
+begin for each u further out."""
+SKULL = 0.75
+"""u: half its width."""
+BELOW_EARS = 0.75
+"""u above the chin: from there down, what lies beneath a piece of background belongs to the body."""
+BODY = (0.06, 0.8)
+"""u over which that counts gradually, and how much deeper it is then taken to lie."""
+LAG = 1.8
+"""How fast following may change per u; where it changed faster, a head that moves by 4 cm (.45 u) would fold over the body."""
+FADE = (0.09, 1.1)
+"""u inside the part that is painted: up to the first nothing moves, from the second on everything may. Hair and veils that
+reach so far are held there."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,20 +81,50 @@ class HeadMap:
             [batch, 2, rows, columns], pixels.
         """
         turn = self.axes @ rotation(pose[:, :3]) @ self.axes.T
-        shift = torch.stack([pose[:, 3], pose[:, 4], pose[:, 5]], dim=1) / CM_PER_U
+        return self._moved(turn, pose[:, 3:] / CM_PER_U, self.follow)
+
+    def seen(self, lattice: Lattice, pose: Tensor, gone: Tensor) -> Tensor:
+        """What is seen at the nodes: the displacement from there back to where it comes from.
+
+        A head that tilts goes over the shoulders; then two places of the portrait come to one pixel, and the one that is
+        more of the head is in front. It is looked for from two sides: from where the pixel itself is, and from where it
+        would come from if everything were head.
+
+        Args:
+            lattice: of the nodes.
+            pose: [batch, 6], as for `displacement`.
+            gone: [batch, 2, rows, columns]: the displacement.
+        """
+        turn = (self.axes @ rotation(pose[:, :3]) @ self.axes.T).transpose(1, 2)
+        shift = -(turn @ pose[:, 3:, None])[:, :, 0] / CM_PER_U
+        guess = self._moved(turn, shift, torch.ones_like(self.follow))
+        starts = torch.cat([torch.zeros_like(guess), guess])
+        found = inverse(lattice, torch.cat([gone, gone]), steps=7, longest=0.25 * self.scale, guess=starts)
+        from_nodes = lattice.nodes().to(found) + found
         batch = pose.shape[0]
+        what = torch.cat([gone, self.follow.expand(batch, 1, -1, -1)], dim=1)
+        values = lattice.sample(torch.cat([what, what]), from_nodes)
+        miss = (found + values[:, :2]).abs().amax(dim=1)
+        close = miss < MISS * self.scale
+        follow = values[:, 2]
+        front = close[batch:] & (~close[:batch] | (follow[batch:] > follow[:batch] + 1e-3))
+        return torch.where(front[:, None], found[batch:], found[:batch])
+
+    def _moved(self, turn: Tensor, shift: Tensor, follow: Tensor) -> Tensor:
+        """Pixels [batch, 2, rows, columns] by which nodes move with a rotation [batch, 3, 3] and a shift [batch, 3] in u."""
+        batch = turn.shape[0]
         flat = self.points.reshape(3, -1)
         arm = (flat - self.pivot[:, None]).expand(batch, -1, -1)
         # The rotation less the identity, so that nothing moves by a rounding error when the head is still.
-        eye = torch.eye(3, device=pose.device, dtype=pose.dtype)
+        eye = torch.eye(3, device=turn.device, dtype=turn.dtype)
         moved = ((turn - eye)[:, :, :, None] * arm[:, None]).sum(dim=2) + shift[:, :, None]
-        moved = moved * self.follow.reshape(1, 1, -1)
+        moved = moved * follow.reshape(1, 1, -1)
         depth = flat[2]
         nearer = moved[:, 2] / (CAMERA - depth - moved[:, 2]).clamp_min(1.0)
         # Seen from the camera: x' = (x + dx) (f - z) / (f - z - dz), written so that no motion gives exactly 0.
         x = moved[:, 0] + (flat[0] + moved[:, 0]) * nearer
         y = moved[:, 1] + (flat[1] + moved[:, 1]) * nearer
-        return torch.stack([x, -y], dim=1).reshape(batch, 2, *self.follow.shape) * self.scale
+        return torch.stack([x, -y], dim=1).reshape(batch, 2, *follow.shape) * self.scale
 
 
 def rotation(angles: Tensor) -> Tensor:
@@ -94,32 +148,83 @@ def rotation(angles: Tensor) -> Tensor:
     return turn @ nod @ tilt
 
 
-def head_map(frame: HeadFrame, mesh: Points, x: Field, y: Field) -> HeadMap:
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Where the part that is painted ends.
+
+    Attributes:
+        width, height: pixels.
+        goes_on: whether the picture goes on beyond it on the left, at the top, on the right and at the bottom.
+        added: pixels on these sides that were made up beyond the picture.
+    """
+
+    width: int
+    height: int
+    goes_on: tuple[bool, bool, bool, bool] = (False, False, False, False)
+    added: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+    def inside(self, x: Field, y: Field) -> Field:
+        """Pixels to the nearest side beyond which the picture goes on."""
+        nearest = np.full(x.shape, np.inf)
+        for there, distance in zip(self.goes_on, (x, y, self.width - 1 - x, self.height - 1 - y), strict=True):
+            if there:
+                nearest = np.minimum(nearest, distance)
+        return nearest
+
+
+def head_map(frame: HeadFrame, mesh: Points, x: Field, y: Field, alpha: Field, bounds: Bounds) -> HeadMap:
     """Prepare a lattice for the head's motion.
 
     Args:
         frame: of the head.
         mesh: [468, 3], pixels.
         x, y: [rows, columns], pixels of the nodes.
+        alpha: [rows, columns], the person's matte there.
+        bounds: of what is painted.
     """
     camera = frame.camera(mesh)
     across = (x - frame.origin[0]) / frame.scale
     up = -(y - frame.origin[1]) / frame.scale
-    depth = eased(depth_around(camera, across, up), float(x[0, 1] - x[0, 0]) / frame.scale)
-    chin = camera[CHIN]
-    ring = camera[list(FACE_OVAL)][:, :2]
-    inside = inside_polygon(across, up, ring)
-    follow = 1 - smooth(-0.12, 0.72, chin[1] - up)
-    near = smooth(0.25, 0.0, np.where(inside, 0, polyline_distance(across, up, np.concatenate([ring, ring[:1]]))))
-    # The face itself goes as one, chin included; just below it the neck begins to lag.
-    follow = np.maximum(follow, np.where(inside, 1.0, near * (1 - smooth(0.0, 0.35, chin[1] - up))))
+    depth = eased(depth_around(camera, across, up), float(x[0, 1] - x[0, 0]) / frame.scale, STEEPEST)
     head = camera @ frame.axes
     pivot = frame.axes @ np.array([0.0, head[CHIN, 1] - 0.25, head[NASION, 2] - 0.95])
+    follow = following(camera, across, up, alpha, pivot, (bounds.height - 1 - frame.origin[1]) / frame.scale)
+    edge = np.clip((bounds.inside(x, y) / frame.scale - FADE[0]) / (FADE[1] - FADE[0]), 0, 1)
+    follow = np.minimum(follow, edge)
 
     def tensor(values: Field) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
 
     return HeadMap(tensor(np.stack([across, up, depth])), tensor(follow), tensor(pivot), tensor(frame.axes), frame.scale)
+
+
+def following(camera: Points, x: Field, y: Field, alpha: Field, pivot: Points, below: float) -> Field:
+    """How far places go with the head: 1 on it, 0 on the shoulders and below the neck.
+
+    Args:
+        camera: [468, 3], camera coordinates of the mesh.
+        x, y: [rows, columns], camera coordinates in u.
+        alpha: [rows, columns], the person's matte there.
+        pivot: [3], camera coordinates of what the head turns about.
+        below: u from the origin down to where the picture ends.
+    """
+    chin = float(camera[CHIN, 1])
+    ring = camera[list(FACE_OVAL)][:, :2]
+    inside = inside_polygon(x, y, ring)
+    beside = np.maximum(min(ring[:, 0].min(), pivot[0] - SKULL) - x, x - max(ring[:, 0].max(), pivot[0] + SKULL))
+    raised = SHOULDERS[1] * np.maximum(beside - SHOULDERS[0], 0)
+    # Shoulders and collars show background between them and the hair above; hair that falls on them does not.
+    body = np.maximum.accumulate((y < chin + BELOW_EARS) & (alpha < 0.5) & ~inside, axis=0).astype(np.float64)
+    body = gaussian_filter(body, BODY[0] / float(x[0, 1] - x[0, 0]), mode="nearest")
+    raised = np.maximum(raised, BODY[1] * body)
+    end = float(np.clip(below + chin, LEAST_NECK, NECK[1]))
+    follow = 1 - smooth(NECK[0], end, chin - y + raised)
+    near = smooth(0.25, 0.0, np.where(inside, 0, polyline_distance(x, y, np.concatenate([ring, ring[:1]]))))
+    # The face itself goes as one, chin included; just below it the neck begins to lag.
+    follow = np.maximum(follow, np.where(inside, 1.0, near * (1 - smooth(0.0, 0.5 * end, chin - y))))
+    cell = float(x[0, 1] - x[0, 0])
+    found: Field = np.maximum(eased(follow, cell, LAG), lifted(np.where(inside, 1.0, 0.0), cell, LAG))
+    return found
 
 
 def depth_around(camera: Points, x: Field, y: Field) -> Field:
@@ -145,22 +250,27 @@ def depth_around(camera: Points, x: Field, y: Field) -> Field:
     return found
 
 
-def eased(depth: Field, cell: float) -> Field:
-    """The depth between the highest surface below it and the lowest above it that are nowhere too steep.
+def eased(values: Field, cell: float, steepest: float) -> Field:
+    """The mean of the highest surface below another and the lowest above it that are nowhere too steep.
 
     Args:
-        depth: [rows, columns], u.
+        values: [rows, columns].
         cell: u between nodes.
+        steepest: change per u.
     """
-    span = int(np.ceil(0.6 / cell))
-    rows, columns = depth.shape
-    padded = np.pad(depth, span, mode="edge")
-    low, high = depth.copy(), depth.copy()
+    found: Field = (lifted(values, cell, steepest) - lifted(-values, cell, steepest)) / 2
+    return found
+
+
+def lifted(values: Field, cell: float, steepest: float) -> Field:
+    """The lowest surface above another that is nowhere too steep."""
+    rows, columns = values.shape
+    highest = float(values.max() - values.min()) / steepest
+    span = int(np.ceil(min(highest, 0.8) / cell))
+    padded = np.pad(values, span, mode="edge")
+    found = values.copy()
     for i in range(-span, span + 1):
         for j in range(-span, span + 1):
-            rise = STEEPEST * cell * float(np.hypot(i, j))
-            near = padded[span + i : span + i + rows, span + j : span + j + columns]
-            low = np.minimum(low, near + rise)
-            high = np.maximum(high, near - rise)
-    found: Field = (low + high) / 2
+            fall = steepest * cell * float(np.hypot(i, j))
+            found = np.maximum(found, padded[span + i : span + i + rows, span + j : span + j + columns] - fall)
     return found

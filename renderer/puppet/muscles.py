@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from configs.puppet import MuscleTable, builtin_muscles
 from renderer.puppet.anatomy import LOWER, SIDES, UPPER, Anchors, Muscle, place
-from renderer.puppet.cheeks import brow_down, brow_inner_up, brow_outer_up, cheek_puff, cheek_squint, nose_sneer
+from renderer.puppet.brows import brow_down, brow_inner_up, brow_outer_up
+from renderer.puppet.cheeks import cheek_puff, cheek_squint, nose_sneer
 from renderer.puppet.geometry import Field
 from renderer.puppet.lips import (
     dimple,
@@ -27,10 +29,11 @@ from renderer.puppet.lips import (
     shrug_upper,
     smile,
     stretch,
+    tongue_out,
     upper_up,
 )
 
-MUSCLES: dict[str, Muscle] = {
+_WHOLE = {
     "jawOpen": jaw_open,
     "jawLeft": jaw_sideways(1),
     "jawRight": jaw_sideways(-1),
@@ -44,32 +47,55 @@ MUSCLES: dict[str, Muscle] = {
     "mouthRollUpper": roll(UPPER),
     "mouthShrugLower": shrug_lower,
     "mouthShrugUpper": shrug_upper,
-    "cheekPuff": cheek_puff,
-    "browInnerUp": brow_inner_up,
-    **{f"mouthSmile{name}": smile(sign) for name, sign in zip(SIDES, (-1, 1), strict=True)},
-    **{f"mouthFrown{name}": frown(sign) for name, sign in zip(SIDES, (-1, 1), strict=True)},
-    **{f"mouthDimple{name}": dimple(sign) for name, sign in zip(SIDES, (-1, 1), strict=True)},
-    **{f"mouthStretch{name}": stretch(sign) for name, sign in zip(SIDES, (-1, 1), strict=True)},
-    **{f"mouthPress{name}": press(sign) for name, sign in zip(SIDES, (-1, 1), strict=True)},
-    **{f"mouthLowerDown{name}": lower_down(sign) for name, sign in zip(SIDES, (-1, 1), strict=True)},
-    **{f"mouthUpperUp{name}": upper_up(sign) for name, sign in zip(SIDES, (-1, 1), strict=True)},
-    **{f"cheekSquint{name}": cheek_squint(sign) for name, sign in zip(SIDES, (-1, 1), strict=True)},
-    **{f"noseSneer{name}": nose_sneer(sign) for name, sign in zip(SIDES, (-1, 1), strict=True)},
-    **{f"browOuterUp{name}": brow_outer_up(sign) for name, sign in zip(SIDES, (-1, 1), strict=True)},
-    **{f"browDown{name}": brow_down(sign) for name, sign in zip(SIDES, (-1, 1), strict=True)},
+    "tongueOut": tongue_out,
 }
+_SIDED = {
+    "mouthSmile": smile,
+    "mouthFrown": frown,
+    "mouthDimple": dimple,
+    "mouthStretch": stretch,
+    "mouthPress": press,
+    "mouthLowerDown": lower_down,
+    "mouthUpperUp": upper_up,
+}
+_WHOLE_BY_PARTS = {"cheekPuff": cheek_puff, "browInnerUp": brow_inner_up}
+_SIDED_BY_PARTS = {
+    "cheekSquint": cheek_squint,
+    "noseSneer": nose_sneer,
+    "browOuterUp": brow_outer_up,
+    "browDown": brow_down,
+}
+
+MUSCLES: tuple[str, ...] = (
+    *_WHOLE,
+    *_WHOLE_BY_PARTS,
+    *(stem + side for stem in (*_SIDED, *_SIDED_BY_PARTS) for side in SIDES),
+)
 """Every control that moves skin, by its channel's name."""
 
 
-def fields(anchors: Anchors, x: Field, y: Field) -> Field:
+def muscles(table: MuscleTable) -> dict[str, Muscle]:
+    """The muscles in the order of MUSCLES, as strong as a table says."""
+    both = tuple(zip(SIDES, (-1.0, 1.0), strict=True))
+    return {
+        **_WHOLE,
+        **{stem: muscle(table.parts(stem)) for stem, muscle in _WHOLE_BY_PARTS.items()},
+        **{stem + side: muscle(sign) for stem, muscle in _SIDED.items() for side, sign in both},
+        **{stem + side: muscle(sign, table.parts(stem)) for stem, muscle in _SIDED_BY_PARTS.items() for side, sign in both},
+    }
+
+
+def fields(anchors: Anchors, x: Field, y: Field, table: MuscleTable | None = None) -> Field:
     """Displacement of every control at 1.
 
     Args:
         anchors: of the face.
         x, y: [...] head coordinates of the nodes.
+        table: how far each pulls; the program's own by default.
 
     Returns:
         [controls, 2 sides, 3, ...] in u along the head's axes, in the order of MUSCLES.
     """
     at = place(anchors, x, y)
-    return np.stack([[np.stack(muscle(at, anchors, side)) for side in (UPPER, LOWER)] for muscle in MUSCLES.values()])
+    every = muscles(table or builtin_muscles()).values()
+    return np.stack([[np.stack(muscle(at, anchors, side)) for side in (UPPER, LOWER)] for muscle in every])

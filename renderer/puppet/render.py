@@ -6,25 +6,22 @@ portrait that is seen there. Each frame is computed alike whatever the batch tha
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from protocol.channels import INDEX
-from renderer.puppet.eyes import lids_and_gaze
-from renderer.puppet.eyes import paint as paint_eye
+from renderer.puppet.eyes import lids_and_gaze, paint_ball, paint_lids
 from renderer.puppet.lattice import inverse
 from renderer.puppet.mouth import paint as paint_mouth
 from renderer.puppet.mouth import part
 from renderer.puppet.muscles import MUSCLES
-from renderer.puppet.rig import Rig, upsampled
+from renderer.puppet.plate import composed
+from renderer.puppet.rig import PuppetRig, upsampled
 from renderer.puppet.windows import Window, window
 
 HEAD = [INDEX[name] for name in ("headYaw", "headPitch", "headRoll", "headX", "headY", "headZ")]
-CM = 1 / 8.892
 
 
 def controls(motion: Tensor) -> Tensor:
@@ -36,7 +33,7 @@ def controls(motion: Tensor) -> Tensor:
     return columns
 
 
-def paint(rig: Rig, motion: Tensor) -> Tensor:
+def paint(rig: PuppetRig, motion: Tensor) -> Tensor:
     """The stage of some frames.
 
     Args:
@@ -46,43 +43,75 @@ def paint(rig: Rig, motion: Tensor) -> Tensor:
     Returns:
         float32 [batch, 3, height, width], 0..1.
     """
+    person, places = moved_person(rig, motion)
+    return composed(person, rig.plate, rig.rest, rig.pixels, places, rig.u)
+
+
+def moved_person(rig: PuppetRig, motion: Tensor) -> tuple[Tensor, Tensor]:
+    """The person alone in some frames.
+
+    Returns:
+        Straight colours and alpha, float32 [batch, 4, height, width]; where in the portrait they come from, in pixels
+        [batch, 2, height, width].
+    """
     batch = motion.shape[0]
     height, width = rig.source.shape[2:]
     gone = rig.head.displacement(motion[:, HEAD])
-    turned = inverse(rig.head_lattice, gone, steps=6, longest=0.25 * rig.u)
-    y, x = torch.meshgrid(torch.arange(height, dtype=torch.float32), torch.arange(width, dtype=torch.float32), indexing="ij")
-    places = torch.stack([x, y])[None] + upsampled(turned, height, width)
+    turned = rig.head.seen(rig.head_lattice, motion[:, HEAD], gone)
+    places = rig.pixels + upsampled(turned, height, width)
     lattice = rig.face_lattice
-    moved = (controls(motion) @ rig.basis).reshape(batch * 2, 2, lattice.rows, lattice.columns)
-    back = inverse(lattice, moved, steps=8, longest=0.07 * rig.u).reshape(batch, 4, lattice.rows, lattice.columns)
-    both = lattice.sample(back, places)
-    above, below = places + both[:, :2], places + both[:, 2:]
-    near = _window(rig, rig.mouth.box, gone, 1.25)
-    chosen = torch.where((part(rig.mouth, above, below).share > 0.5)[:, None], above, below)
+    moved = mixed(rig.basis, controls(motion)).reshape(batch * 2, 2, lattice.rows, lattice.columns)
+    back = inverse(lattice, moved, steps=5, longest=0.07 * rig.u).reshape(batch, 4, lattice.rows, lattice.columns)
+    chosen = places + lattice.sample(back[:, :2], places)
+    # It matters which side of the mouth a pixel is on, from the lips down to where the jaw's motion ends.
+    jaw = _window(rig, rig.jaw, gone, 1.1)
+    up, down = jaw.take(chosen), jaw.take(places)
+    down = down + lattice.sample(back[:, 2:], down)
+    jaw.put(chosen, torch.where((part(rig.mouth, up, down).share > 0.5)[:, None], up, down))
     skin = chosen
     eyes = []
     for eye, side in zip(rig.eyes, ("Right", "Left"), strict=True):
-        around = _window(rig, eye.box, gone, 1.15)
-        at = around.take(skin)
-        opened = lids_and_gaze(eye, at, _lids(motion, side), _gaze(motion, side))
-        around.put(skin, torch.where(opened.near[:, None], opened.skin, at))
-        eyes.append((eye, around, opened))
+        around, inner = _window(rig, eye.box, gone, 1.1), _window(rig, eye.opening, gone, 1.15)
+        opened = lids_and_gaze(eye, around.take(skin), inner.take(skin), _lids(motion, side), _gaze(motion, side))
+        around.put(skin, opened.skin)
+        eyes.append((eye, around, inner, opened))
     seen = sample(rig.source, skin)
-    for eye, around, opened in eyes:
+    face = _window(rig, rig.folds.box, gone, 1.1)
+    here = face.take(seen)
+    face.put(seen, torch.cat([here[:, :3] * (1 + rig.folds.shading(motion, face.take(skin))), here[:, 3:]], dim=1))
+    for eye, around, inner, opened in eyes:
         here = around.take(seen)
-        ball = sample(rig.source[:, :3], opened.ball)
-        around.put(seen, torch.cat([paint_eye(eye, opened, here[:, :3], ball), here[:, 3:]], dim=1))
-    here, up, down, at = near.take(seen), near.take(above), near.take(below), near.take(places)
-    lips = sample(rig.source[:, :3], up), sample(rig.source[:, :3], down)
+        around.put(seen, torch.cat([paint_lids(eye, opened, here[:, :3]), here[:, 3:]], dim=1))
+        here = inner.take(seen)
+        inner.put(seen, torch.cat([paint_ball(eye, opened, here[:, :3]), here[:, 3:]], dim=1))
+    near = _window(rig, rig.mouth.box, gone, 1.1)
+    here, place = near.take(seen), near.take(places)
+    up, down = (place + lattice.sample(half, place) for half in (back[:, :2], back[:, 2:]))
     parted = part(rig.mouth, up, down)
-    inner = paint_mouth(rig.mouth, parted, at, lips, sample(rig.source[:, :3], at), motion[:, INDEX["tongueOut"]])
-    lined = (parted.hole > 0) | ((parted.share > 0) & (parted.share < 1))
-    near.put(seen, torch.cat([torch.where(lined[:, None], inner, here[:, :3]), here[:, 3:]], dim=1))
-    alpha = seen[:, 3:]
-    return alpha * seen[:, :3] + (1 - alpha) * rig.plate
+    rest = sample(rig.source[:, :3], place) if rig.mouth.open else here[:, :3]
+    three = sample(rig.source[:, :3], up), sample(rig.source[:, :3], down), rest
+    mouth = paint_mouth(rig.mouth, parted, here[:, :3], place, (up, down), three, motion)
+    near.put(seen, torch.cat([mouth, here[:, 3:]], dim=1))
+    return seen, skin
 
 
-def _window(rig: Rig, box: tuple[int, int, int, int], gone: Tensor, room: float) -> Window:
+def mixed(basis: Tensor, weights: Tensor) -> Tensor:
+    """Weighted sums of fields, added up in one order, so that they round alike everywhere.
+
+    Args:
+        basis: [n, size].
+        weights: [batch, n].
+
+    Returns:
+        [batch, size].
+    """
+    total = torch.zeros(weights.shape[0], basis.shape[1], device=basis.device)
+    for n in range(len(basis)):
+        total = total + weights[:, n, None] * basis[n]
+    return total
+
+
+def _window(rig: PuppetRig, box: tuple[int, int, int, int], gone: Tensor, room: float) -> Window:
     """The window in which a box of the portrait is seen once the head has gone somewhere."""
     left, top, right, bottom = box
     centre = torch.tensor([(left + right) / 2, (top + bottom) / 2], device=gone.device).expand(gone.shape[0], 2)
@@ -94,12 +123,7 @@ def _window(rig: Rig, box: tuple[int, int, int, int], gone: Tensor, room: float)
 
 
 def _lids(motion: Tensor, side: str) -> Tensor:
-    blink = motion[:, INDEX[f"eyeBlink{side}"]]
-    squint = motion[:, INDEX[f"eyeSquint{side}"]]
-    cheek = motion[:, INDEX[f"cheekSquint{side}"]]
-    wide = motion[:, INDEX[f"eyeWide{side}"]]
-    close = 1 - (1 - blink) * (1 - 0.16 * squint)
-    return torch.stack([close, (0.18 * squint + 0.13 * cheek) * CM, 0.19 * CM * wide * (1 - blink)], dim=1)
+    return motion[:, [INDEX[f"{name}{side}"] for name in ("eyeBlink", "eyeSquint", "cheekSquint", "eyeWide")]]
 
 
 def _gaze(motion: Tensor, side: str) -> Tensor:
@@ -114,16 +138,3 @@ def sample(picture: Tensor, places: Tensor) -> Tensor:
     return grid_sample(
         picture.expand(places.shape[0], -1, -1, -1), grid, mode="bicubic", padding_mode="border", align_corners=True
     )
-
-
-def render(rig: Rig, motion: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Frames [frames, height, width, 3] of a motion [frames, 62]."""
-    frames = np.repeat(rig.picture[None], len(motion), axis=0)
-    left, top, right, bottom = rig.stage
-    height, width = rig.picture.shape[:2]
-    with torch.inference_mode():
-        for n, row in enumerate(motion):
-            stage = paint(rig, torch.from_numpy(row[None]))
-            pixels = (stage[0].permute(1, 2, 0).clamp(0, 1) * 255 + 0.5).to(torch.uint8).numpy()
-            frames[n, top : min(bottom, height), left : min(right, width)] = pixels[: height - top, : width - left]
-    return frames

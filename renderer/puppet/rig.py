@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import fields as fields_of
+from typing import Any
 
+import cv2
 import numpy as np
 import torch
 
@@ -12,20 +16,18 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from renderer.faces import Face
-from renderer.puppet.anatomy import LOWER_INNER, UPPER_INNER, Anchors
+from renderer.pose import head_pose
+from renderer.puppet.anatomy import CHIN, Anchors
 from renderer.puppet.eyes import Eye, find_eye
+from renderer.puppet.folds import Folds, find_folds
 from renderer.puppet.geometry import HeadFrame, head_frame
-from renderer.puppet.head import HeadMap, head_map
+from renderer.puppet.head import Bounds, HeadMap, head_map
 from renderer.puppet.lattice import Lattice, lattice_over
+from renderer.puppet.margins import Margins, margins
 from renderer.puppet.mouth import Mouth, find_mouth
 from renderer.puppet.muscles import fields
-from renderer.puppet.plate import backdrop, sharpened
-
-PAIRS = np.array(
-    [(33, 263), (133, 362), (61, 291), (50, 280), (234, 454), (129, 358), (55, 285), (46, 276), (172, 397), (127, 356),
-     (93, 323), (132, 361), (116, 345), (205, 425), (105, 334), (159, 386), (145, 374)]
-)  # fmt: skip
-MIDLINE = np.array([10, 151, 9, 8, 168, 6, 197, 195, 5, 4, 1, 2, 0, 17, 18, 200, 199, 175, 152])
+from renderer.puppet.plate import taken_apart
+from renderer.puppet.ranges import ranges
 
 HEAD_CELL = 0.07
 FACE_CELL = 0.04
@@ -33,120 +35,199 @@ FACE_CELL = 0.04
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rig:
-    """A portrait ready to be moved.
+class PuppetRig:
+    """A portrait ready to be moved. What moves is a canvas: the part around the head, enlarged if the face is small.
 
     Attributes:
         picture: uint8 [height, width, 3].
+        matte: float32 [height, width], alpha of the person as it was found.
+        face: the one that acts, in pixels of the picture.
         frame: the head's axes.
-        stage: left, top, right, bottom in pixels: all that motion can change; may reach beyond the picture.
-        source: float32 [1, 4, h, w]: the stage's colours, 0..1, and the matte of the person.
+        stage: left, top, right, bottom in pixels of the picture: all that motion can change.
+        margins: pixels of the picture by which the canvas is larger than the stage, where the head is cut by its border.
+        factor: pixels of the canvas per pixel of the picture.
+        still: float32 [1, 3, h, w]: the canvas's colours, 0..1.
+        source: float32 [1, 4, h, w]: the person: straight colours and alpha; inside the person the canvas's own colours.
         plate: float32 [1, 3, h, w]: what is behind the person.
-        head_lattice, head: of the head's motion; coordinates of pixels are those of the stage.
+        rest: float32 [1, 9, h, w]: the canvas less its layers composed; see `plate.taken_apart`.
+        pixels: float32 [1, 2, h, w]: x and y of the canvas's pixels.
+        head_lattice, head: of the head's motion; all coordinates are pixels of the canvas.
         face_lattice: of the muscles' fields.
         basis: float32 [controls, 4 * rows * columns], pixels: x and y above the parting line, x and y below it.
-        mouth, eyes: in pixels of the stage.
-        u: pixels.
+        mouth, eyes, folds: in pixels of the canvas.
+        jaw: left, top, right, bottom in pixels: where the two sides of the mouth move differently.
+        u: pixels of the canvas.
+        ranges: lowest and highest value of each pose channel that it can show.
+        notes: what the user should know.
     """
 
     picture: NDArray[np.uint8]
+    matte: NDArray[np.float32]
+    face: Face
     frame: HeadFrame
     stage: tuple[int, int, int, int]
+    margins: Margins
+    factor: int
+    still: Tensor
     source: Tensor
     plate: Tensor
+    rest: Tensor
+    pixels: Tensor
     head_lattice: Lattice
     head: HeadMap
     face_lattice: Lattice
     basis: Tensor
     mouth: Mouth
     eyes: tuple[Eye, Eye]
+    folds: Folds
+    jaw: tuple[int, int, int, int]
     u: float
+    ranges: Mapping[str, tuple[float, float]]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of its frames."""
+        return self.picture.shape[1], self.picture.shape[0]
+
+    def to(self, device: torch.device) -> PuppetRig:
+        """The same rig with its arrays on a device."""
+        moved: PuppetRig = moved_to(self, device)
+        return moved
 
 
-def build_rig(picture: NDArray[np.uint8], face: Face, matte: NDArray[np.float32]) -> Rig:
+def moved_to(thing: Any, device: torch.device) -> Any:
+    """A dataclass with all tensors in it, however deep, on a device."""
+    if isinstance(thing, Tensor):
+        return thing.to(device)
+    if isinstance(thing, tuple):
+        return type(thing)(moved_to(part, device) for part in thing)
+    if is_dataclass(thing) and not isinstance(thing, type | Face):
+        return replace(thing, **{field.name: moved_to(getattr(thing, field.name), device) for field in fields_of(thing)})
+    return thing
+
+
+def build_rig(picture: NDArray[np.uint8], face: Face, matte: NDArray[np.float32], factor: int = 1) -> PuppetRig:
     """Prepare a portrait.
 
     Args:
         picture: uint8 [height, width, 3], RGB.
         face: the one that is to act.
         matte: float32 [height, width], alpha of the person.
+        factor: how many times larger the copy is that is moved.
     """
-    whole = face.mesh.astype(np.float64)
-    frame = head_frame(whole, PAIRS, MIDLINE)
+    stage = _stage(picture.shape, face.mesh.astype(np.float64), face.u)
+    added = margins(matte, stage, float(face.mesh[CHIN, 1]), face.u, picture.shape)
+    corner = np.array([stage[0] - added.left, stage[1] - added.top])
+
+    def placed(points: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Pixels of the canvas: those of the portrait, whose middles move apart when it is enlarged."""
+        found = points.astype(np.float64)
+        found[..., :2] = (found[..., :2] - corner + 0.5) * factor - 0.5
+        found[..., 2:] *= factor
+        return found
+
+    mesh = placed(face.mesh)
+    frame = head_frame(mesh)
     u = frame.scale
-    stage = _stage(picture.shape, whole, frame)
+    cell = max(2, round(HEAD_CELL * u))
     left, top, right, bottom = stage
-    mesh = whole - [left, top, 0]
-    frame = HeadFrame(frame.origin - [left, top], frame.scale, frame.depth, frame.axes)
-    seen = _cut(picture, stage)
-    alpha = sharpened(_cut(matte, stage), u)
-    plate = backdrop(seen, _cut(matte, stage), u)
-    head_lattice = Lattice(0.0, 0.0, *_spacing(stage, HEAD_CELL * u))
+    seen = _canvas(added.colours(picture[top:bottom, left:right]), factor, cell)
+    cut_out = _canvas(added.matte(matte[top:bottom, left:right]), factor, cell)
+    height, width = cut_out.shape
+    head_lattice = Lattice(0.0, 0.0, float(cell), (width - 1) // cell + 1, (height - 1) // cell + 1)
     x, y = (axis.numpy().astype(np.float64) for axis in head_lattice.nodes())
-    head = head_map(frame, mesh, x, y)
-    colours = seen.astype(np.float32) / 255
-    mouth = find_mouth(colours, mesh, u)
-    face_lattice, basis = _basis(frame, mesh, head, head_lattice)
-    return Rig(
+    colours = seen.astype(np.float32) / np.float32(255)
+    person, plate, rest = taken_apart(colours, cut_out, mesh, u)
+    bounds = _bounds(picture.shape, stage, added, factor)
+    cover = cv2.blur(person[..., 3], (cell, cell))[::cell, ::cell].astype(np.float64)
+    head = head_map(frame, mesh, x, y, cover, bounds)
+    mouth = find_mouth(colours, mesh, frame)
+    face_lattice, basis = _basis(frame, mesh, head, head_lattice, mouth)
+    irises, contours = placed(face.irises), placed(face.contours)
+    return PuppetRig(
         picture,
+        matte,
+        face,
         frame,
         stage,
-        torch.from_numpy(np.concatenate([colours, alpha[..., None]], axis=2)).permute(2, 0, 1)[None].contiguous(),
-        torch.from_numpy(plate.astype(np.float32) / 255).permute(2, 0, 1)[None].contiguous(),
+        added,
+        factor,
+        _planes(colours),
+        _planes(person),
+        _planes(plate),
+        _planes(rest),
+        Lattice(0.0, 0.0, 1.0, width, height).nodes()[None],
         head_lattice,
         head,
         face_lattice,
         basis,
         mouth,
         (
-            find_eye(0, mesh, face.irises[0] - np.float32([left, top]), u),
-            find_eye(1, mesh, face.irises[1] - np.float32([left, top]), u),
+            find_eye(0, person[..., :3], mesh, irises[0], contours[0], frame),
+            find_eye(1, person[..., :3], mesh, irises[1], contours[1], frame),
         ),
+        find_folds(colours, frame, mesh, head, head_lattice),
+        mouth.axes.box((-0.35, 1.35), (0.2 * u, float(mouth.axes.of_points(mesh[[CHIN], :2])[0, 1]) - 1.0 * u)),
         u,
+        ranges(head, head_lattice, person[..., 3], bounds, head_pose(face.mesh).yaw),
     )
 
 
-def _stage(shape: tuple[int, ...], mesh: NDArray[np.float64], frame: HeadFrame) -> tuple[int, int, int, int]:
-    """The box around the head that its motion can reach; its sides fit the head's lattice."""
+def _stage(shape: tuple[int, ...], mesh: NDArray[np.float64], u: float) -> tuple[int, int, int, int]:
+    """The part of the picture around the head that its motion can reach: left, top, right, bottom."""
     height, width = shape[:2]
-    u = frame.scale
     low, high = mesh[:, :2].min(axis=0), mesh[:, :2].max(axis=0)
-    left = max(0, int(low[0] - 1.5 * u))
-    top = max(0, int(low[1] - 1.5 * u))
-    right = min(width, int(high[0] + 1.5 * u) + 1)
-    bottom = min(height, int(high[1] + 1.3 * u) + 1)
-    cell = max(2, round(HEAD_CELL * u))
-    right = left + -(-(right - left - 1) // cell) * cell + 1
-    bottom = top + -(-(bottom - top - 1) // cell) * cell + 1
-    return left, top, right, bottom
+    return (
+        max(0, int(low[0] - 1.9 * u)),
+        max(0, int(low[1] - 2.0 * u)),
+        min(width, int(high[0] + 1.9 * u) + 1),
+        min(height, int(high[1] + 1.3 * u) + 1),
+    )
 
 
-def _spacing(stage: tuple[int, int, int, int], wanted: float) -> tuple[float, int, int]:
+def _bounds(shape: tuple[int, ...], stage: tuple[int, int, int, int], added: Margins, factor: int) -> Bounds:
     left, top, right, bottom = stage
-    cell = max(2, round(wanted))
-    return float(cell), (right - left - 1) // cell + 1, (bottom - top - 1) // cell + 1
+    goes_on = (left > 0, top > 0, right < shape[1], bottom < shape[0])
+    width, height = (right - left + added.left + added.right) * factor, (bottom - top + added.top) * factor
+    return Bounds(width, height, goes_on, (added.left * factor, added.top * factor, added.right * factor, 0))
 
 
-def _cut(values: NDArray[np.generic], stage: tuple[int, int, int, int]) -> NDArray[np.generic]:
-    """The stage's part of a picture; beyond the picture its border is repeated."""
-    left, top, right, bottom = stage
-    height, width = values.shape[:2]
-    rows = np.clip(np.arange(top, bottom), 0, height - 1)
-    columns = np.clip(np.arange(left, right), 0, width - 1)
-    return np.ascontiguousarray(values[rows][:, columns])
+def _canvas(part: NDArray[Any], factor: int, cell: int) -> NDArray[Any]:
+    """A part of the picture, enlarged, and mirrored at its border on the right and below until cells fit into it."""
+    if factor > 1:
+        height, width = part.shape[:2]
+        part = cv2.resize(part, (width * factor, height * factor), interpolation=cv2.INTER_CUBIC)
+    height, width = part.shape[:2]
+    sides = [(0, -(height - 1) % cell), (0, -(width - 1) % cell), (0, 0)]
+    return np.ascontiguousarray(np.pad(part, sides[: part.ndim], mode="reflect"))
 
 
-def _basis(frame: HeadFrame, mesh: NDArray[np.float64], head: HeadMap, head_lattice: Lattice) -> tuple[Lattice, Tensor]:
+def _planes(layer: NDArray[np.float32]) -> Tensor:
+    """[1, channels, height, width] of [height, width, channels]."""
+    return torch.from_numpy(layer).permute(2, 0, 1)[None].contiguous()
+
+
+def _basis(
+    frame: HeadFrame, mesh: NDArray[np.float64], head: HeadMap, head_lattice: Lattice, mouth: Mouth
+) -> tuple[Lattice, Tensor]:
     u = frame.scale
     low, high = mesh[:, :2].min(axis=0), mesh[:, :2].max(axis=0)
     lattice = lattice_over(low[0] - 0.55 * u, low[1] - 0.12 * u, high[0] + 0.55 * u, high[1] + 1.0 * u, FACE_CELL * u)
     nodes = lattice.nodes()
-    depth = head_lattice.sample(head.points[None], nodes[None])[0, 2].numpy().astype(np.float64)
-    x, y = nodes.numpy().astype(np.float64)
-    camera = np.stack([(x - frame.origin[0]) / u, -(y - frame.origin[1]) / u, depth], axis=-1)
-    own = camera @ frame.axes
-    points = frame.head(mesh)
-    anchors = Anchors(points, points[list(UPPER_INNER)][:, :2], points[list(LOWER_INNER)][:, :2])
+
+    def on_surface(pixels: Tensor) -> NDArray[np.float64]:
+        """Head coordinates [..., 3] of pixels [2, ...], all on the same surface: the mesh lies beside it where it is steep."""
+        places = pixels.reshape(1, 2, 1, -1)
+        camera = head_lattice.sample(head.points[None], places)[0, :, 0].numpy().astype(np.float64).T
+        x, y = places[0, :, 0].numpy().astype(np.float64)
+        camera[:, 0], camera[:, 1] = (x - frame.origin[0]) / u, -(y - frame.origin[1]) / u
+        found: NDArray[np.float64] = (camera @ frame.axes).reshape(*pixels.shape[1:], 3)
+        return found
+
+    own = on_surface(nodes)
+    points, upper, lower = (on_surface(torch.from_numpy(line[:, :2].T.astype(np.float32))) for line in (mesh, *mouth.ends))
+    anchors = Anchors(points, upper[:, :2], lower[:, :2])
     moved = fields(anchors, own[..., 0], own[..., 1])  # [controls, sides, 3, rows, columns]
     seen = np.einsum("ij,ksj...->ksi...", frame.axes[:2], moved) * u
     seen[:, :, 1] *= -1

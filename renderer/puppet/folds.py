@@ -1,0 +1,393 @@
+"""Light and shade that come with a muscle: folds that deepen, cheeks that catch light.
+
+Prepared once as textures in the portrait's own pixels, so that they travel with the skin: for each fold how much brighter or
+darker its places become, as a share of their brightness. Two things make a fold: soft shading of its form, and the
+portrait's own fine lines there, made stronger; a line that is not in the picture is never drawn thin. Every texture ends
+well inside the face, and every fold grows from nothing with its muscles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import torch
+
+from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
+from torch import Tensor
+from torch.nn.functional import grid_sample
+
+from configs.mesh import builtin_mesh
+from configs.puppet import Fold, MuscleTable, builtin_muscles
+from protocol.channels import INDEX, both_sides
+from renderer.puppet.anatomy import (
+    BROW_LOWER,
+    BROW_UPPER,
+    CHEEK_BONES,
+    CHEEKS,
+    CORNERS,
+    FACE_OVAL,
+    FOREHEAD,
+    SIDES,
+    WINGS,
+    curve,
+    inside_polygon,
+    polyline_distance,
+    reach,
+)
+from renderer.puppet.geometry import Field, HeadFrame, Points, smooth
+from renderer.puppet.head import HeadMap
+from renderer.puppet.lattice import Lattice
+
+Image = NDArray[np.float32]
+Colours = Image | NDArray[np.float64]
+
+NASOLABIAL = ((129, 203, 206, 216, 212), (358, 423, 426, 436, 432))
+"""From the nose's wing to beside the corner of the mouth."""
+CANTHI = ((33, 133), (263, 362))
+"""Outer and inner, by side."""
+SKIN = (9, 151, 108, 337, 50, 280, 205, 425, 117, 346, 5)
+"""Where skin is nearly always seen: forehead, cheeks, nose."""
+DETAIL_FROM, DETAIL_TO = 0.011, 0.05
+"""u: blur that takes a picture's grain away, and blur that leaves its broad shades; its lines are what is in between."""
+MOST_DETAIL = 0.2
+FINE_ENOUGH = 110.0
+"""Texture pixels per u at most; the lines that are kept are wider than one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Folds:
+    """The folds of a face.
+
+    Attributes:
+        textures: float32 [n, h, w], shares of brightness.
+        box: left, top, right, bottom in pixels of the canvas: all that they cover.
+        tint: float32 [3, 1, 1]: how strongly red, green and blue follow; shaded skin turns towards its own colour.
+        channels: int64 [n, k], columns of a motion.
+        shares: float32 [n, k], how much of a fold each of these brings about alone.
+    """
+
+    textures: Tensor
+    box: tuple[int, int, int, int]
+    tint: Tensor
+    channels: Tensor
+    shares: Tensor
+
+    def strengths(self, motion: Tensor) -> Tensor:
+        """How deep each fold is, [batch, n], 0..1, with motion [batch, 62].
+
+        What brings a fold about adds up short of 1, and it grows with the power 1.5 of that: skin gathers before it folds.
+        """
+        smoothness = torch.ones_like(motion[:, self.channels[:, 0]])
+        for k in range(self.channels.shape[1]):
+            smoothness = smoothness * (1 - self.shares[:, k] * motion[:, self.channels[:, k]].clamp(0, 1))
+        depth = 1 - smoothness
+        return depth * depth.sqrt()  # the power 1.5, which `**` rounds otherwise in the odd places of a batch
+
+    def shading(self, motion: Tensor, places: Tensor) -> Tensor:
+        """What colours are to be multiplied by, less 1: [batch, 3, h, w] at places of the portrait [batch, 2, h, w]."""
+        strengths = self.strengths(motion)
+        total = torch.zeros(motion.shape[0], 1, *self.textures.shape[1:], device=motion.device)
+        for n in range(len(self.textures)):  # one after the other, so that sums round alike in every batch
+            total = total + strengths[:, n, None, None, None] * self.textures[n]
+        left, top, right, bottom = self.box
+        x = (places[:, 0] + 0.5 - left) * (2 / (right - left)) - 1
+        y = (places[:, 1] + 0.5 - top) * (2 / (bottom - top)) - 1
+        seen = grid_sample(total, torch.stack([x, y], dim=-1), mode="bilinear", padding_mode="border", align_corners=False)
+        return seen * self.tint
+
+
+def find_folds(
+    colours: Colours,
+    frame: HeadFrame,
+    mesh: Points,
+    head: HeadMap,
+    lattice: Lattice,
+    table: MuscleTable | None = None,
+) -> Folds:
+    """Prepare the folds of a portrait.
+
+    Args:
+        colours: [height, width, 3], 0..1.
+        frame, mesh: of the head, in pixels of these.
+        head, lattice: for its depth.
+        table: the program's own by default.
+    """
+    ring = mesh[list(FACE_OVAL), :2]
+    height, width = colours.shape[:2]
+    left, top = (max(0, int(low)) for low in ring.min(axis=0))
+    right, bottom = (min(end, int(high) + 2) for end, high in zip((width, height), ring.max(axis=0), strict=True))
+    u = frame.scale
+    step = max(1.0, u / FINE_ENOUGH)
+    columns, rows = round((right - left) / step), round((bottom - top) / step)
+    x = left - 0.5 + (np.arange(columns) + 0.5) * ((right - left) / columns)
+    y = top - 0.5 + (np.arange(rows) + 0.5) * ((bottom - top) / rows)
+    x, y = np.meshgrid(x, y)
+    nodes = torch.from_numpy(np.stack([x, y]))[None].float()
+    depth = lattice.sample(head.points[None], nodes)[0, 2].numpy().astype(np.float64)
+    own = np.stack([(x - frame.origin[0]) / u, -(y - frame.origin[1]) / u, depth], axis=-1) @ frame.axes
+    part = np.ascontiguousarray(colours[top:bottom, left:right], dtype=np.float32)
+    seen = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32)
+    camera = np.stack([x, y], axis=-1)
+    view = _View(own[..., 0], own[..., 1], frame.head(mesh), _lines(seen, u / step), _skin(seen, camera, mesh, u))
+    inner = polyline_distance(x, y, np.concatenate([ring, ring[:1]])) / u
+    fading = np.where(inside_polygon(x, y, ring), smooth(0.03, 0.09, inner), 0.0)
+    textures, channels = [], []
+    for name, entry in (table or builtin_muscles()).folds.items():
+        for side in (0, 1):
+            shape = SHAPES[name](view, side)
+            texture = entry.light * shape.light - entry.shade * shape.shade + entry.detail * shape.lines * view.lines
+            textures.append(texture * fading)
+            channels.append(_brought_about(entry, SIDES[side]))
+    most = max(len(each) for each in channels)
+    padded = [[*each.items(), *[(0, 0.0)] * (most - len(each))] for each in channels]
+    return Folds(
+        torch.from_numpy(np.stack(textures).astype(np.float32)),
+        (left, top, right, bottom),
+        torch.from_numpy(_tint(seen, view.skin))[:, None, None],
+        torch.tensor([[column for column, _ in each] for each in padded]),
+        torch.tensor([[share for _, share in each] for each in padded], dtype=torch.float32),
+    )
+
+
+def _brought_about(entry: Fold, side: str) -> dict[int, float]:
+    """What of a fold's causes acts on a side, by the column of a motion."""
+    found = {}
+    for name, share in entry.by.items():
+        named = both_sides(name)
+        own = [channel for channel in named if channel.endswith(side)] if len(named) > 1 or name.endswith(SIDES) else [name]
+        found.update({INDEX[channel]: share for channel in own})
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _View:
+    """The pixels around a face.
+
+    Attributes:
+        x, y: [h, w], head coordinates.
+        points: [468, 3], the mesh in them.
+        lines: [h, w], the picture's own fine lines, as shares of its brightness.
+        skin: [h, w], 1 on bare skin, 0 on hair and what else is not skin.
+    """
+
+    x: Field
+    y: Field
+    points: Points
+    lines: Field
+    skin: Field
+
+    def bell(self, place: Points, radius: float, squash: float = 1.0) -> Field:
+        """As `anatomy.bell`, about a point."""
+        return reach(np.hypot(self.x - place[0], (self.y - place[1]) * squash), radius)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shape:
+    """Where a fold is: each [h, w], 0..1.
+
+    Attributes:
+        shade, light: where it darkens and brightens.
+        lines: where the picture's lines get stronger.
+    """
+
+    shade: Field
+    light: Field
+    lines: Field
+
+
+def _lines(colours: Image, u: float) -> Field:
+    brightness = colours @ np.array([0.299, 0.587, 0.114], np.float32)
+    fine, broad = (cv2.GaussianBlur(brightness, (0, 0), max(share * u, 0.3)) for share in (DETAIL_FROM, DETAIL_TO))
+    ratio = (fine - broad) / np.maximum(broad, 0.06)
+    found: Field = (MOST_DETAIL * np.tanh(ratio / MOST_DETAIL)).astype(np.float64)
+    return found
+
+
+def _skin(colours: Image, places: Field, mesh: Points, u: float) -> Field:
+    """How much a pixel looks like this face's skin, by the spread of colours where skin nearly always is."""
+    blur = u / float(places[0, 1, 0] - places[0, 0, 0])
+    calm = cv2.GaussianBlur(colours, (0, 0), max(0.012 * blur, 0.4))
+    near = np.zeros(calm.shape[:2], bool)
+    for point in mesh[list(SKIN)]:
+        near |= np.hypot(places[..., 0] - point[0], places[..., 1] - point[1]) < 0.05 * u
+    known = calm[near].astype(np.float64)
+    if len(known) < 8:
+        return np.ones(calm.shape[:2])
+    # Those that differ most are hair over the forehead or a shadow; they count less than half.
+    middle = np.median(known, axis=0)
+    known = known[np.argsort(np.abs(known - middle).sum(axis=1))[: max(8, len(known) * 4 // 5)]]
+    off = calm.astype(np.float64) - known.mean(axis=0)
+    spread = np.cov(known.T) + np.eye(3) * 0.02**2
+    distance = np.sqrt(np.einsum("...i,ij,...j->...", off, np.linalg.inv(spread), off))
+    mask = smooth(5.0, 2.6, distance).astype(np.float32)
+    found: Field = cv2.GaussianBlur(mask, (0, 0), max(0.015 * blur, 0.4)).astype(np.float64)
+    return found
+
+
+def _tint(colours: Image, skin: Field) -> NDArray[np.float32]:
+    """Shade on skin is light that went through it: its strongest colour loses least. Grey pictures stay grey."""
+    mean = (colours * skin[..., None]).sum(axis=(0, 1)) / max(float(skin.sum()), 1e-6)
+    tint: NDArray[np.float32] = ((mean.mean() + 0.02) / (mean + 0.02)) ** 0.35
+    return tint.astype(np.float32)
+
+
+def _along(view: _View, line: Points) -> tuple[Field, Field]:
+    """Distance to a smooth line through points [n, 2], and where along it the nearest place is, 0..1."""
+    steps = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
+    dense = CubicSpline(steps / steps[-1], line)(np.linspace(0, 1, 17))
+    best, place = np.full(view.x.shape, np.inf), np.zeros(view.x.shape)
+    for n, ((ax, ay), (bx, by)) in enumerate(pairwise(dense)):
+        dx, dy = bx - ax, by - ay
+        s = np.clip(((view.x - ax) * dx + (view.y - ay) * dy) / (dx * dx + dy * dy), 0, 1)
+        square = (view.x - ax - s * dx) ** 2 + (view.y - ay - s * dy) ** 2
+        nearer = square < best
+        best, place = np.where(nearer, square, best), np.where(nearer, (n + s) / (len(dense) - 1), place)
+    return np.sqrt(best), place
+
+
+def _taper(place: Field) -> Field:
+    """0 at both ends of a line, 1 over most of it."""
+    return smooth(0.0, 0.35, place) * smooth(1.0, 0.65, place)
+
+
+def _sign(side: int) -> float:
+    return -1.0 if side == 0 else 1.0
+
+
+def _offset(side: int, out: float, up: float) -> Points:
+    """[2], u: away from the middle of the face, and up."""
+    return np.array([_sign(side) * out, up])
+
+
+def _nasolabial(view: _View, side: int) -> _Shape:
+    """A furrow from the nose's wing past the mouth, and the cheek that swells beside it."""
+    line = view.points[list(NASOLABIAL[side]), :2]
+    distance, place = _along(view, line)
+    outward, _ = _along(view, line + _offset(side, 0.07, 0.02))
+    taper = _taper(place)
+    return _Shape(reach(distance, 0.12) * taper, reach(outward, 0.14) * taper, reach(distance, 0.17) * taper)
+
+
+def _cheek(view: _View, side: int) -> _Shape:
+    """The apple that rises and catches light, and the furrow between it and the lower lid."""
+    apple = (view.points[CHEEKS[side]] + view.points[CHEEK_BONES[side]])[:2] / 2
+    orbit = builtin_mesh().rings.orbit_right if side == 0 else builtin_mesh().rings.orbit_left
+    distance, place = _along(view, view.points[list(orbit[1:7]), :2] + _offset(side, 0, -0.02))
+    taper = _taper(place)
+    light = view.bell(apple + _offset(side, 0, 0.03), 0.26, 1.3)
+    return _Shape(reach(distance, 0.085) * taper, light, reach(distance, 0.13) * taper)
+
+
+def _crows_feet(view: _View, side: int) -> _Shape:
+    """Furrows that fan out from the outer corner of the eye."""
+    corner = view.points[CANTHI[side][0]]
+    dx, dy = (view.x - corner[0]) * _sign(side), view.y - corner[1]
+    away, angle = np.hypot(dx, dy), np.degrees(np.arctan2(dy, dx))
+    near = smooth(0.035, 0.09, away) * smooth(0.21, 0.1, away) * smooth(68, 38, np.abs(angle + 8)) * view.skin
+    rays = sum(reach(np.abs(angle - ray), 19.0) for ray in (22.0, -6.0, -34.0))
+    return _Shape(near * rays, near * (1 - np.minimum(rays, 1)) * 0.6, near)
+
+
+def _forehead(view: _View, share: Field) -> _Shape:
+    """Furrows across the forehead, above one brow or between both; none on hair."""
+    upper = np.concatenate([view.points[list(BROW_UPPER[0]), :2], view.points[list(BROW_UPPER[1][::-1]), :2]])
+    bend = np.polynomial.Polynomial.fit(upper[:, 0], upper[:, 1], 2)
+    height = view.points[FOREHEAD, 1] - float(bend(0.0))
+    over = (view.y - bend(view.x)) / height  # 0 at the brows, 1 at the top of the mesh
+    over = over + 0.02 * np.sin(7.3 * view.x + 0.8) + 0.015 * np.sin(15.1 * view.x + 2.1)
+    area = share * view.skin**2 * smooth(0.04, 0.2, over) * smooth(0.95, 0.7, over)
+    furrows = np.zeros_like(over)
+    for n, level in enumerate((0.3, 0.5, 0.7)):
+        uneven = 0.75 + 0.25 * np.sin(9.0 * view.x + 1.7 * n)
+        furrows = furrows + reach((over - level) * height, 0.055) * uneven
+    ridges = np.zeros_like(over)
+    for level in (0.2, 0.4, 0.6):
+        ridges = ridges + reach((over - level) * height, 0.055)
+    return _Shape(area * furrows, area * ridges, area)
+
+
+def _middle_share(view: _View) -> Field:
+    inner = max(abs(float(view.points[both[-1], 0])) for both in BROW_LOWER)
+    return smooth(inner + 0.24, inner, np.abs(view.x))
+
+
+def _forehead_middle(view: _View, side: int) -> _Shape:
+    return _forehead(view, _middle_share(view) * smooth(-0.11, 0.11, _sign(side) * view.x))
+
+
+def _forehead_side(view: _View, side: int) -> _Shape:
+    outer = abs(float(view.points[BROW_LOWER[side][0], 0]))
+    share = (1 - _middle_share(view)) * smooth(outer + 0.06, outer - 0.12, np.abs(view.x))
+    return _forehead(view, share * (_sign(side) * view.x > 0))
+
+
+def _glabella(view: _View, side: int) -> _Shape:
+    """The upright furrow beside the middle that knit brows make, and the shadow under a lowered brow."""
+    upper, lower = (view.points[each[side][-1], :2] for each in (BROW_UPPER, BROW_LOWER))
+    foot = np.array([0.42 * lower[0], lower[1] - 0.05])
+    head = np.array([0.5 * upper[0], upper[1] + 0.1])
+    distance, place = _along(view, np.stack([foot, (foot + head) / 2 + _offset(side, 0.012, 0), head]))
+    taper = _taper(place)
+    brow = view.points[list(BROW_LOWER[side]), :2]
+    line = brow[::-1] if brow[0, 0] > brow[-1, 0] else brow
+    under = curve(line, view.x) - view.y
+    inner, outer = abs(brow[-1, 0]), abs(brow[0, 0])
+    along = (np.abs(view.x) - inner) / (outer - inner)
+    hooded = smooth(-0.02, 0.03, under) * smooth(0.13, 0.03, under) * smooth(-0.1, 0.1, along) * smooth(0.9, 0.4, along)
+    hooded = hooded * (_sign(side) * view.x > 0)
+    ridge = reach(np.hypot(view.x, view.y - (lower[1] + 0.02)), 0.13) * smooth(-0.11, 0.11, _sign(side) * view.x)
+    return _Shape(
+        np.maximum(reach(distance, 0.085) * taper * view.skin, 0.55 * hooded),
+        ridge * view.skin * (1 - reach(distance, 0.085) * taper),
+        reach(distance, 0.13) * taper,
+    )
+
+
+def _nose(view: _View, side: int) -> _Shape:
+    """Slanting wrinkles on the nose's flank, and the deepened groove above its wing."""
+    wing, corner = view.points[WINGS[side], :2], view.points[CANTHI[side][1], :2]
+    flank = np.array([0.55 * corner[0], corner[1]])
+    shade, lines = np.zeros_like(view.x), np.zeros_like(view.x)
+    for share in (0.22, 0.42):
+        at = flank + share * (wing - flank)
+        ends = np.stack([at + _offset(side, -0.06, 0.035), at, at + _offset(side, 0.07, -0.045)])
+        distance, place = _along(view, ends)
+        shade = shade + reach(distance, 0.05) * _taper(place)
+        lines = np.maximum(lines, reach(distance, 0.1) * _taper(place))
+    groove = view.bell(np.array([wing[0] * 1.1, wing[1] + 0.1]), 0.12)
+    return _Shape(np.maximum(shade, 0.8 * groove), view.bell(np.array([wing[0] * 0.9, wing[1]]), 0.12), lines)
+
+
+def _puffed(view: _View, side: int) -> _Shape:
+    """A blown cheek: brighter on its height, darker towards the jaw and beside the mouth."""
+    corner = view.points[CORNERS[side], :2]
+    hollow = corner + _offset(side, 0.24, 0.1)
+    below = view.bell(hollow + _offset(side, -0.05, -0.24), 0.2)
+    beside = view.bell(corner + _offset(side, 0.05, 0), 0.1, 0.7)
+    return _Shape(np.maximum(below, beside), view.bell(hollow + _offset(side, 0, 0.03), 0.3), np.zeros_like(view.x))
+
+
+def _dimple(view: _View, side: int) -> _Shape:
+    """The tuck beside the corner of the mouth."""
+    at = view.points[CORNERS[side], :2] + _offset(side, 0.06, 0.01)
+    high = view.bell(at + _offset(side, 0.07, 0.02), 0.1, 0.8)
+    return _Shape(view.bell(at, 0.085, 0.75), high, view.bell(at, 0.12))
+
+
+SHAPES: Mapping[str, Callable[[_View, int], _Shape]] = {
+    "nasolabial": _nasolabial,
+    "cheek": _cheek,
+    "crows feet": _crows_feet,
+    "forehead middle": _forehead_middle,
+    "forehead side": _forehead_side,
+    "glabella": _glabella,
+    "nose": _nose,
+    "puffed cheek": _puffed,
+    "dimple": _dimple,
+}
+"""Every fold of the table by its name."""

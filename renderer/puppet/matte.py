@@ -1,0 +1,182 @@
+"""Cutting the person out of the portrait: a matte with a firm edge, and the person's own colours along it.
+
+Rules
+- An edge is as soft as the matte that was found; fog, where a matte is unsure over a wide area, becomes one or the other.
+- Along the edge the colours are the person's alone: what of the background shines through them in the portrait does not
+  travel with the hair.
+- Beyond the edge the person's colours go on for a while, so that sampling between pixels never mixes the background in.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from numpy.typing import NDArray
+
+from renderer.puppet.anatomy import FACE_OVAL
+
+LEVELS = (0.08, 0.92)
+"""Parts of the matte that count as nothing and as all: networks seldom say 0 or 1."""
+EDGE = (0.07, 0.12)
+"""u from the matte's half-way line up to which its own softness is kept, and from where on it is firm."""
+PENUMBRA = 0.14
+"""u around the matte within which the person may still shade the background."""
+SURE = 0.95
+"""Where the matte has at least so much, a little inside, colours are taken to be the person's alone."""
+RIM = 0.02
+"""u: how far inside the edge colours may still be those of the background, since edges in pictures are blurred."""
+SLACK = 0.04
+"""How much a colour at the edge may leave the range of the person's colours close by, 0..1."""
+TRUST = (0.2, 0.95)
+"""Coverage up to which the colours nearby are believed, and from which on the pixel's own. Mattes are off by a tenth or so,
+and what is behind is a guess, which unmixing would amplify where there is little of the person."""
+CRUMBS = 0.008
+"""u: irregularities of the edge up to about twice this are smoothed; a painting's canvas and cracks make them."""
+
+Picture = NDArray[np.float32]
+Matte = NDArray[np.float32]
+
+
+def firm(matte: Matte, mesh: NDArray[np.floating[Any]], u: float) -> Matte:
+    """The person's matte without fog, holes in the face and pieces by themselves.
+
+    Args:
+        matte: [height, width], 0..1, as a network found it.
+        mesh: [468, 3], pixels.
+        u: pixels.
+
+    Returns:
+        float32 [height, width], 0..1; exactly 0 and 1 away from the edge.
+    """
+    face = np.zeros(matte.shape, np.uint8)
+    cv2.fillPoly(face, [np.round(mesh[list(FACE_OVAL), :2]).astype(np.int32)], 1)
+    whole = ((matte >= 0.5) | (face > 0)).astype(np.uint8)
+    _, parts = cv2.connectedComponents(whole, connectivity=4)
+    # Parts that reach the border may belong together outside; others that do not touch the face are somebody else's.
+    kept = np.unique(np.concatenate([parts[face > 0], parts[0], parts[-1], parts[:, 0], parts[:, -1]]))
+    body = (np.isin(parts, kept) & (whole > 0)).astype(np.uint8)
+    inside = cv2.distanceTransform(body, cv2.DIST_L2, 5)
+    outside = cv2.distanceTransform(1 - body, cv2.DIST_L2, 5)
+    away = np.maximum(inside, outside) / np.float32(u)
+    size = 2 * max(1, round(CRUMBS * u)) + 1
+    even = cv2.medianBlur((np.clip(matte, 0, 1) * 255 + 0.5).astype(np.uint8), min(size, 9))
+    soft = _smooth(LEVELS[0] * 255, LEVELS[1] * 255, even.astype(np.float32))
+    keep = _smooth(EDGE[1], EDGE[0], away)
+    alpha = keep * soft + (1 - keep) * body
+    core = cv2.erode(face, _disc(0.08 * u)) > 0
+    alpha[core] = 1
+    return alpha.astype(np.float32)
+
+
+def reach(picture: Picture, alpha: Matte, matte: Matte, u: float) -> NDArray[np.bool_]:
+    """Which pixels may show something of the person: the matte and what lies close to it, fog that touches it, and around it
+    what looks more like the person than like the background, such as the soft rim of painted hair.
+
+    Args:
+        picture: [height, width, 3], 0..1.
+        alpha: [height, width], firm.
+        matte: [height, width], as it was found.
+        u: pixels.
+    """
+    person = (alpha > 0).astype(np.uint8)
+    near = cv2.dilate(person, _disc(0.03 * u))
+    found: NDArray[np.bool_] = (near > 0) | ((matte > 0.03) & (cv2.dilate(near, _disc(0.06 * u)) > 0))
+    rim = (cv2.dilate(person, _disc(PENUMBRA * u)) > 0) & ~found
+    if not rim.any() or rim.all():
+        return found
+    own = spread(picture, (alpha >= SURE).astype(np.float32), 0.03 * u)
+    behind = spread(picture, 1 - (rim | found).astype(np.float32), 0.05 * u)
+    across = own - behind
+    like = ((picture - behind) * across).sum(axis=2) / ((across**2).sum(axis=2) + 1e-3)
+    return found | cv2.morphologyEx((rim & (like > 0.2)).astype(np.uint8), cv2.MORPH_CLOSE, _disc(0.02 * u)).astype(bool)
+
+
+def own_colours(picture: Picture, alpha: Matte, plate: Picture, u: float) -> Picture:
+    """The person's colours without what shines through from behind.
+
+    Args:
+        picture: [height, width, 3], 0..1.
+        alpha: [height, width], firm.
+        plate: [height, width, 3]: what is behind.
+        u: pixels.
+
+    Returns:
+        float32 [height, width, 3], 0..1: `picture` where alpha is 1 and a little inside; carried on outwards beyond it.
+    """
+    sure = cv2.erode((alpha >= SURE).astype(np.uint8), _disc(RIM * u))
+    if not sure.any():
+        return picture.copy()
+    near = spread(picture, sure.astype(np.float32), 0.02 * u)
+    size = _disc(0.07 * u)
+    low = cv2.erode(np.where(sure[..., None] > 0, picture, np.float32(2)), size)
+    high = cv2.dilate(np.where(sure[..., None] > 0, picture, np.float32(-1)), size)
+    unknown = high < low
+    low, high = np.where(unknown, near, low) - SLACK, np.where(unknown, near, high) + SLACK
+    cover = alpha[..., None]
+    believed = _smooth(*TRUST, cover) / np.maximum(cover, TRUST[0])
+    unmixed = near + believed * (picture - cover * near - (1 - cover) * plate)
+    limited = np.clip(unmixed, np.maximum(low, 0), np.minimum(high, 1))
+    deep = cv2.distanceTransform((alpha >= 1).astype(np.uint8), cv2.DIST_L2, 5) / np.float32(u)
+    rim = _smooth(RIM + 0.01, 0.5 * RIM, deep)[..., None]
+    found: Picture = np.where(rim > 0, rim * limited + (1 - rim) * picture, picture).astype(np.float32)
+    return found
+
+
+def spread(picture: Picture, known: Matte, radius: float) -> Picture:
+    """A picture carried on from where it is known: each place gets the mean of what is known around it, from as near as
+    there is any.
+
+    Args:
+        picture: [height, width, channels].
+        known: [height, width], 0..1.
+        radius: pixels of the nearest surroundings; then twice that, and so on.
+    """
+    result = np.zeros_like(picture)
+    left = np.ones_like(known)
+    height, width = known.shape
+    values = picture * known[..., None]
+    weights = known
+    step = 0
+    while True:
+        sigma = max(radius, 0.8) * 2**step
+        shrink = max(1, int(sigma / 2))
+        size = (max(1, width // shrink), max(1, height // shrink))
+        blur = max(sigma / shrink, 0.6)
+        small = _blurred(cv2.resize(values, size, interpolation=cv2.INTER_AREA), blur)
+        weight = _blurred(cv2.resize(weights, size, interpolation=cv2.INTER_AREA), blur)
+        small = _resized(small / np.maximum(weight, 1e-6)[..., None], width, height)
+        weight = _resized(weight, width, height)
+        share = left * _smooth(0.02, 0.2, weight)
+        result += share[..., None] * small
+        left = left - share
+        step += 1
+        if sigma > max(height, width) or float(left.max()) < 1e-3:
+            break
+    mean = values.sum(axis=(0, 1)) / max(float(known.sum()), 1e-6)
+    filled: Picture = result + left[..., None] * mean.astype(np.float32)
+    return filled
+
+
+def _blurred(values: Any, sigma: float) -> Picture:
+    blurred: Picture = cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE).astype(np.float32)
+    return blurred
+
+
+def _resized(values: Any, width: int, height: int) -> Picture:
+    resized: Picture = cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
+    return resized
+
+
+def _smooth(low: float, high: float, x: Matte) -> Matte:
+    t = np.clip((x - np.float32(low)) / np.float32(high - low), 0, 1)
+    step: Matte = t * t * (3 - 2 * t)
+    return step
+
+
+def _disc(radius: float) -> NDArray[np.uint8]:
+    size = 2 * max(1, round(radius)) + 1
+    disc: NDArray[np.uint8] = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)).astype(np.uint8)
+    return disc

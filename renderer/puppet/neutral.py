@@ -1,0 +1,61 @@
+"""What a portrait's face already does: channels act from there, and the chart of a rig shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from renderer.faces import Face
+from renderer.pose import Pose, head_pose
+from renderer.puppet.geometry import PITCH_AHEAD
+
+REST_OPENING = 0.23
+"""Height of an open eye by its width: the canonical face model's 0.231."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neutral:
+    """A face at rest, as it is in the portrait.
+
+    Attributes:
+        pose: of the head, degrees.
+        lids: height of each eye by its width, subject's right first; about 0.23 for an eye that is simply open.
+        gap: between the lips, u.
+        lift: how much higher the corners of the mouth lie than the middle of where the lips meet, u; above 0 in a smile.
+        gaze: how far each iris is from the middle between the corners, towards the subject's left and up, u; right eye first.
+    """
+
+    pose: Pose
+    lids: tuple[float, float]
+    gap: float
+    lift: float
+    gaze: tuple[tuple[float, float], tuple[float, float]]
+
+
+def neutral(face: Face) -> Neutral:
+    """Measure a face."""
+    mesh, u = face.mesh[:, :2].astype(np.float64), face.u
+
+    def apart(one: int, other: int) -> float:
+        return float(np.hypot(*(mesh[one] - mesh[other])))
+
+    lids = tuple(
+        (apart(upper, lower) + apart(upper_too, lower_too)) / (2 * apart(first, last))
+        for upper, lower, upper_too, lower_too, first, last in ((160, 144, 158, 153, 33, 133), (387, 373, 385, 380, 263, 362))
+    )
+    across = (mesh[263] - mesh[33]) / u
+    up = np.array([across[1], -across[0]])
+    meeting = (mesh[13] + mesh[14]) / 2
+    lift = float(np.mean([(mesh[corner] - meeting) @ up for corner in (61, 291)]) / u)
+    gaze = tuple(
+        (float((iris - middle) @ across / u), float((iris - middle) @ up / u))
+        for iris, middle in (
+            (face.irises[which, 0].astype(np.float64), (mesh[first] + mesh[last]) / 2)
+            for which, (first, last) in enumerate(((33, 133), (263, 362)))
+        )
+    )
+    pose = head_pose(face.mesh)
+    return Neutral(
+        pose._replace(pitch=pose.pitch + PITCH_AHEAD), (lids[0], lids[1]), apart(13, 14) / u, lift, (gaze[0], gaze[1])
+    )

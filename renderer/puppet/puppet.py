@@ -1,0 +1,126 @@
+"""The puppet: the photograph itself, deformed. Needs no weights but those that find the face."""
+
+from __future__ import annotations
+
+import contextlib
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import torch
+
+from numpy.typing import NDArray
+from torch.nn.functional import avg_pool2d
+
+from renderer.casting import cast
+from renderer.faces import Face, Models, find_faces, person_matte
+from renderer.interface import Backdrop, Frames
+from renderer.portrait import Portrait
+from renderer.puppet.cutout import over, reduced, standing
+from renderer.puppet.render import moved_person, paint
+from renderer.puppet.rig import PuppetRig, build_rig
+
+WANTED_U, LEAST_U, MOST_ENLARGED = 90.0, 60.0, 6
+"""Faces with eyes closer together than the least are moved on an enlarged copy, on which lids, lips and teeth have pixels
+enough; the change that they make is then reduced to the portrait's size."""
+FRAMES_AT_ONCE = {"cpu": 1, "cuda": 16}
+"""On a processor one frame at a time is fastest, and it stays in the cache; a GPU wants more to do."""
+
+
+class Puppet:
+    """The renderer that deforms the portrait.
+
+    Args:
+        models: of the face; see `renderer.faces`.
+        device: where frames are computed, such as "cpu" or "cuda:0".
+    """
+
+    def __init__(self, models: Models, device: str = "cpu") -> None:
+        self._models = models
+        self._device = torch.device(device)
+
+    def prepare(self, portrait: Portrait, *, face: int | None = None) -> PuppetRig:
+        """Find the face and prepare it; see `renderer.interface.Renderer`."""
+        chosen, notes = cast(find_faces(portrait.rgb, self._models), face, portrait.name)
+        if portrait.alpha is not None and portrait.alpha.min() < 255:
+            matte = (portrait.alpha / 255).astype(np.float32)
+        else:
+            matte = person_matte(portrait.rgb, chosen, self._models)
+        return prepared(portrait.rgb, chosen, matte, notes).to(self._device)
+
+    def render(self, rig: PuppetRig, motion: NDArray[np.float32], backdrop: Backdrop | None = None) -> Frames:
+        """Frames of a motion; see `renderer.interface.Renderer`."""
+        at_once = FRAMES_AT_ONCE.get(self._device.type, 1)
+        channels = 3 if backdrop is None or backdrop.colour is not None else 4
+        if backdrop is None:
+            made = partial(_frames, rig, self._device)
+        else:
+            still = standing(rig.picture, rig.matte, rig.face.mesh, rig.face.u)
+            made = partial(_cut_out, rig, self._device, still, backdrop)
+        parts = []
+        for first in range(0, len(motion), at_once):
+            rows = motion[first : first + at_once]
+            # Always as many as fit: how sums are split up may depend on how many rows there are.
+            filled = np.concatenate([rows, np.repeat(rows[-1:], at_once - len(rows), axis=0)])
+            with _memory_errors():
+                parts.append(made(filled)[: len(rows)])
+        return np.concatenate(parts) if parts else np.empty((0, *rig.picture.shape[:2], channels), np.uint8)
+
+
+@contextlib.contextmanager
+def _memory_errors() -> Iterator[None]:
+    """Say that memory is short as Python does: torch raises the same class for everything."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "allocate memory" in str(error) or isinstance(error, torch.OutOfMemoryError):
+            raise MemoryError(str(error)) from error
+        raise
+
+
+def prepared(picture: NDArray[np.uint8], face: Face, matte: NDArray[np.float32], notes: tuple[str, ...] = ()) -> PuppetRig:
+    """A rig, on an enlarged copy of the portrait if the face is small."""
+    factor = 1
+    if face.u < LEAST_U:
+        factor = min(MOST_ENLARGED, max(2, round(WANTED_U / face.u)))
+    rig = build_rig(picture, face, matte, factor)
+    return replace(rig, notes=notes)
+
+
+def _frames(rig: PuppetRig, device: torch.device, motion: NDArray[np.float32]) -> Frames:
+    left, top, right, bottom = rig.stage
+    frames = np.repeat(rig.picture[None], len(motion), axis=0)
+    with torch.inference_mode():
+        canvas = paint(rig, torch.from_numpy(motion).to(device))
+        rows, columns = _of_stage(rig)
+        canvas = canvas[:, :, rows, columns]
+        if rig.factor > 1:
+            rest = rig.still[:, :, rows, columns]
+            change = avg_pool2d(canvas - rest, rig.factor)
+            stage = torch.tensor(rig.picture[top:bottom, left:right], device=device).permute(2, 0, 1)[None] / 255
+            canvas = stage + change
+        pixels = (canvas.clamp(0, 1) * 255 + 0.5).to(torch.uint8)
+        frames[:, top:bottom, left:right] = pixels.permute(0, 2, 3, 1).cpu().numpy()
+    return frames
+
+
+def _cut_out(
+    rig: PuppetRig, device: torch.device, still: NDArray[np.uint8], backdrop: Backdrop, motion: NDArray[np.float32]
+) -> Frames:
+    left, top, right, bottom = rig.stage
+    frames = np.repeat(still[None], len(motion), axis=0)
+    with torch.inference_mode():
+        rows, columns = _of_stage(rig)
+        person, _ = moved_person(rig, torch.from_numpy(motion).to(device))
+        pixels = (reduced(person[:, :, rows, columns].clamp(0, 1), rig.factor) * 255 + 0.5).to(torch.uint8)
+        frames[:, top:bottom, left:right] = pixels.permute(0, 2, 3, 1).cpu().numpy()
+    return frames if backdrop.colour is None else over(frames, backdrop.colour)
+
+
+def _of_stage(rig: PuppetRig) -> tuple[slice, slice]:
+    """Rows and columns of the canvas that show the stage."""
+    left, top, right, bottom = rig.stage
+    x, y = rig.margins.left * rig.factor, rig.margins.top * rig.factor
+    return slice(y, y + (bottom - top) * rig.factor), slice(x, x + (right - left) * rig.factor)

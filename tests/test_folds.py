@@ -1,0 +1,103 @@
+import dataclasses
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from configs.puppet import builtin_muscles
+from protocol.channels import INDEX, NAMES
+from renderer.puppet.folds import SHAPES, Folds, find_folds
+from renderer.puppet.head import HeadMap
+from renderer.puppet.lattice import Lattice
+from tests.drawn_face import drawn_mesh
+
+U, HEIGHT, WIDTH = 80.0, 260, 220
+MIDDLE = (110.0, 110.0)
+
+
+def prepared(colours: np.ndarray) -> Folds:
+    frame, mesh = drawn_mesh(U, *MIDDLE)
+    lattice = Lattice(0.0, 0.0, 10.0, WIDTH // 10 + 1, HEIGHT // 10 + 1)
+    flat = torch.zeros(3, lattice.rows, lattice.columns)
+    unused = {field.name: torch.zeros(3, 3) for field in dataclasses.fields(HeadMap)}
+    head = HeadMap(**{**unused, "points": flat})  # type: ignore[arg-type]  # of the map only the depth is looked at
+    return find_folds(colours, frame, mesh, head, lattice)
+
+
+def skin(grey: bool = False) -> np.ndarray:
+    """Plain skin with a little grain."""
+    grain = np.random.default_rng(1).normal(0, 0.01, (HEIGHT, WIDTH, 1))
+    return ((np.array([0.6, 0.6, 0.6]) if grey else np.array([0.8, 0.6, 0.5])) + grain).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def folds() -> Folds:
+    return prepared(skin())
+
+
+def motion(**values: float) -> torch.Tensor:
+    row = torch.zeros(1, len(NAMES))
+    for name, value in values.items():
+        row[0, INDEX[name]] = value
+    return row
+
+
+def places() -> torch.Tensor:
+    return Lattice(0.0, 0.0, 1.0, WIDTH, HEIGHT).nodes()[None]
+
+
+def spot(shade: torch.Tensor, x: float, y: float) -> float:
+    """Mean shading about a place in head coordinates."""
+    column, row = round(MIDDLE[0] + U * x), round(MIDDLE[1] - U * y)
+    return float(shade[0, :, row - 3 : row + 4, column - 3 : column + 4].mean())
+
+
+def test_the_table_and_the_shapes_have_the_same_names():
+    assert set(SHAPES) == set(builtin_muscles().folds)
+
+
+def test_a_face_at_rest_has_no_shading_at_all(folds):
+    assert not folds.shading(motion(), places()).any()
+
+
+def test_folds_grow_from_nothing_without_a_jump(folds):
+    most = [float(folds.shading(motion(mouthSmileLeft=value), places()).abs().max()) for value in (0.001, 0.01, 0.1, 0.5, 1)]
+    assert most[0] < 1e-4
+    assert all(low < high for low, high in pairwise(most))
+    assert most[-1] < 0.3
+
+
+def test_smiling_darkens_the_furrow_beside_the_mouth_on_that_side_only(folds):
+    shade = folds.shading(motion(mouthSmileLeft=1), places())
+    assert spot(shade, 0.33, -0.57) < -0.03
+    assert spot(shade, -0.33, -0.57) == 0
+
+
+def test_raised_brows_line_the_forehead_but_not_hair(folds):
+    raised = motion(browInnerUp=1, browOuterUpLeft=1, browOuterUpRight=1)
+    assert float(folds.shading(raised, places())[0, 0, 50:90].min()) < -0.02
+    colours = skin()
+    colours[:75] = [0.2, 0.12, 0.05]  # a fringe down to between the furrows
+    assert float(prepared(colours).shading(raised, places())[0, 0, :70].abs().max()) < 0.002
+
+
+@pytest.mark.parametrize("name", NAMES[:52])
+def test_shading_ends_well_inside_the_face(folds, name):
+    shade = folds.shading(motion(**{name: 1.0}), places())[0].abs().amax(dim=0).numpy()
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    outside = ((x - MIDDLE[0]) / (0.75 * U)) ** 2 + ((y - MIDDLE[1] - 0.3 * U) / (0.9 * U)) ** 2 > 1
+    assert not shade[outside].any()
+
+
+def test_a_grey_portrait_stays_grey():
+    shade = prepared(skin(grey=True)).shading(motion(browDownLeft=1), places())
+    assert float((shade - shade[:, :1]).abs().max()) < 1e-4
+
+
+def test_a_frame_does_not_depend_on_its_batch(folds):
+    rows = torch.from_numpy(np.random.default_rng(2).uniform(0, 1, (5, len(NAMES))).astype(np.float32))
+    together = folds.shading(rows, places().expand(5, -1, -1, -1))
+    for n in range(5):
+        assert torch.equal(together[n], folds.shading(rows[n : n + 1], places())[0])

@@ -1,0 +1,217 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from protocol.channels import both_sides
+from renderer.puppet.anatomy import CORNERS, LOWER, LOWER_OUTER, UNDER_NOSE, UPPER, UPPER_OUTER
+from renderer.puppet.geometry import CM_PER_U, Field
+from renderer.puppet.lattice import Lattice, inverse, jacobian
+from renderer.puppet.lips import JAW
+from renderer.puppet.muscles import MUSCLES, fields
+from tests.drawn_face import drawn_anchors, drawn_points, grid
+
+CELL = 0.04
+U = 120.0
+"""Pixels between the outer corners of the eyes."""
+OF_THE_MOUTH = tuple(name for name in MUSCLES if name.startswith(("jaw", "mouth", "tongue")))
+TOGETHER = (
+    {"jawOpen": 1, "mouthClose": 1},
+    {"jawOpen": 1, "mouthSmile": 1},
+    {"jawOpen": 1, "mouthPucker": 1},
+    {"jawOpen": 1, "mouthFunnel": 1},
+    {"jawOpen": 0.5, "mouthPucker": 1, "mouthFunnel": 1},
+    {"jawOpen": 1, "mouthStretch": 1, "mouthLowerDown": 1},
+    {"jawOpen": 1, "mouthLowerDown": 1, "mouthUpperUp": 1},
+    {"jawOpen": 1, "jawLeft": 1},
+    {"jawOpen": 1, "jawForward": 1},
+    {"jawOpen": 1, "tongueOut": 1},
+    {"jawLeft": 1, "mouthLeft": 1},
+    {"mouthPucker": 1, "mouthFunnel": 1},
+    {"mouthPucker": 1, "mouthRight": 1},
+    {"mouthSmile": 1, "mouthStretch": 1, "mouthDimple": 1},
+    {"mouthSmile": 1, "mouthPress": 1},
+    {"mouthSmileLeft": 1, "mouthFrownRight": 1},
+    {"mouthSmile": 1, "cheekSquint": 1, "noseSneer": 1, "mouthUpperUp": 1, "jawOpen": 1},
+    {"mouthFrown": 1, "mouthStretch": 1},
+    {"mouthFrown": 1, "mouthShrugLower": 1},
+    {"mouthShrugLower": 1, "mouthShrugUpper": 1},
+    {"mouthUpperUp": 1, "mouthShrugUpper": 1},
+    {"mouthPress": 1, "mouthRollLower": 1, "mouthRollUpper": 1},
+    {"cheekPuff": 1, "mouthPress": 1},
+)
+"""What goes with what in speech, laughter, disgust, sorrow and resolve."""
+
+
+@pytest.fixture(scope="module")
+def basis() -> Field:
+    """Every field in u on a grid: [controls, sides of the mouth, 3, rows, columns]."""
+    return fields(drawn_anchors(), *grid(CELL))
+
+
+def moved(basis: Field, **channels: float) -> Field:
+    """Both fields of some channels, names without a side standing for both: [sides of the mouth, 3, rows, columns]."""
+    total = np.zeros_like(basis[0])
+    for name, value in channels.items():
+        for channel in both_sides(name):
+            total += value * basis[MUSCLES.index(channel)]
+    return total
+
+
+def at(field: Field, point: Field) -> Field:
+    """A field [..., rows, columns] at a point, in cm."""
+    x, y = grid(CELL)
+    column, row = (point[0] - x[0, 0]) / CELL, (y[0, 0] - point[1]) / CELL
+    j, i = int(column), int(row)
+    b, a = column - j, row - i
+    above = (1 - b) * field[..., i, j] + b * field[..., i, j + 1]
+    below = (1 - b) * field[..., i + 1, j] + b * field[..., i + 1, j + 1]
+    found: Field = ((1 - a) * above + a * below) * CM_PER_U
+    return found
+
+
+def mouth_points() -> dict[str, tuple[Field, int]]:
+    """Places by name, with the side of the mouth that they belong to."""
+    points = drawn_points()
+    return {
+        "corner": (points[CORNERS[1]], LOWER),
+        "upper": (points[13], UPPER),
+        "lower": (points[14], LOWER),
+        "top": (points[0], UPPER),
+        "bottom": (points[17], LOWER),
+        "chin": (points[152], LOWER),
+    }
+
+
+# At least half of the displacements in cm that anatomy gives for a coefficient of 1: jaw 4 cm between the incisors.
+@pytest.mark.parametrize(
+    ("channel", "place", "axis", "least"),
+    [
+        ("jawOpen", "lower", 1, -2.0),
+        ("jawOpen", "chin", 1, -2.0),
+        ("jawLeft", "chin", 0, 0.4),
+        ("jawRight", "chin", 0, -0.4),
+        ("jawForward", "chin", 2, 0.3),
+        ("mouthFunnel", "corner", 0, -0.27),
+        ("mouthFunnel", "upper", 1, 0.15),
+        ("mouthFunnel", "lower", 1, -0.2),
+        ("mouthPucker", "corner", 0, -0.37),
+        ("mouthLeft", "upper", 0, 0.4),
+        ("mouthRight", "upper", 0, -0.4),
+        ("mouthSmile", "corner", 0, 0.27),
+        ("mouthSmile", "corner", 1, 0.37),
+        ("mouthFrown", "corner", 1, -0.32),
+        ("mouthDimple", "corner", 0, 0.15),
+        ("mouthStretch", "corner", 0, 0.27),
+        ("mouthRollLower", "bottom", 1, 0.12),
+        ("mouthRollUpper", "top", 1, -0.12),
+        ("mouthShrugLower", "lower", 1, 0.22),
+        ("mouthShrugUpper", "upper", 1, 0.15),
+        ("mouthPress", "bottom", 1, 0.05),
+        ("mouthPress", "top", 1, -0.05),
+        ("mouthLowerDown", "lower", 1, -0.22),
+        ("mouthUpperUp", "upper", 1, 0.22),
+        ("tongueOut", "lower", 1, -0.1),
+    ],
+)
+def test_every_channel_moves_what_it_names_at_natural_strength(basis, channel, place, axis, least):
+    point, side = mouth_points()[place]
+    gone = at(moved(basis, **{channel: 1})[side], point)[axis]
+    assert gone / least >= 1
+
+
+def test_both_fields_are_one_beyond_the_corners(basis):
+    x, _ = grid(CELL)
+    beyond = np.abs(x) > 1.06 * drawn_points()[CORNERS[1], 0]
+    for name in OF_THE_MOUTH:
+        upper, lower = basis[MUSCLES.index(name)]
+        assert np.abs(upper - lower)[:, beyond].max() < 1e-9, name
+
+
+def test_sealed_lips_meet_however_far_the_jaw_is_open(basis):
+    points = drawn_points()
+    for jaw in (0.3, 1.0):
+        both = moved(basis, jawOpen=jaw, mouthClose=jaw)
+        for upper, lower in ((13, 14), (81, 178), (311, 402)):
+            rest = (points[upper] - points[lower]) * CM_PER_U
+            apart = rest + at(both[UPPER], points[upper]) - at(both[LOWER], points[lower])
+            assert np.abs(apart).max() < 0.03 + (1 - jaw) * np.abs(rest).max()
+        assert at(both[LOWER], points[152])[1] < -1.8 * jaw
+
+
+def test_an_open_jaw_leaves_the_upper_lip_and_the_nose_where_they_are(basis):
+    both = moved(basis, jawOpen=1)
+    points = drawn_points()
+    assert np.abs(at(both[UPPER], points[13])).max() < 0.02
+    assert not at(both, points[UNDER_NOSE] + np.array([0, 0.06, 0])).any()
+
+
+def test_the_mouth_opens_as_an_oval(basis):
+    both = moved(basis, jawOpen=1)
+    points = drawn_points()
+    opening = [
+        at(both[UPPER], points[upper])[1] - at(both[LOWER], points[lower])[1]
+        for upper, lower in ((191, 95), (80, 88), (81, 178), (82, 87), (13, 14))
+    ]
+    assert all(near < far for near, far in pairwise(opening))
+    assert opening[0] > 0.5  # no slits at the corners
+
+
+def test_sides_are_independent_of_each_other(basis):
+    x, _ = grid(CELL)
+    for stem in ("mouthSmile", "mouthFrown", "mouthDimple", "mouthStretch", "mouthPress", "mouthLowerDown", "mouthUpperUp"):
+        left = moved(basis, **{f"{stem}Left": 1})
+        assert not left[..., x < -0.12].any(), stem
+        # No crease where both sides meet: together they change slowly across the middle.
+        whole = moved(basis, **{stem: 1})[:, 1]
+        middle = np.abs(x[0]) < 0.15
+        assert np.abs(np.diff(whole[..., middle], n=2, axis=-1)).max() < 0.012, stem
+
+
+def test_every_channel_of_the_mouth_differs_from_every_other(basis):
+    whole = {name: moved(basis, **{name: 1})[:, :2].ravel() for name in OF_THE_MOUTH}
+    for a in OF_THE_MOUTH:
+        assert np.abs(whole[a]).max() * CM_PER_U > 0.15 or a == "mouthClose", a
+        for b in OF_THE_MOUTH:
+            if a < b:
+                likeness = whole[a] @ whole[b] / (np.linalg.norm(whole[a]) * np.linalg.norm(whole[b]))
+                assert likeness < 0.97, (a, b)
+
+
+def test_lips_become_thinner_when_rolled_and_fuller_when_puckered(basis):
+    points = drawn_points()
+
+    def thicker(field: Field, inner: int, outer: int, side: int) -> float:
+        sign = 1 if side == UPPER else -1
+        return float(sign * (at(field[side], points[outer])[1] - at(field[side], points[inner])[1]))
+
+    assert thicker(moved(basis, mouthRollUpper=1), UPPER_OUTER[5], 13, UPPER) > 0.15  # from outside: less lip is seen
+    assert thicker(moved(basis, mouthRollLower=1), LOWER_OUTER[5], 14, LOWER) > 0.15
+    assert thicker(moved(basis, mouthPucker=1), 13, UPPER_OUTER[5], UPPER) > 0.1
+    assert thicker(moved(basis, mouthPucker=1), 14, LOWER_OUTER[5], LOWER) > 0.1
+
+
+@pytest.mark.parametrize(
+    "channels",
+    [*({name: 1} for name in OF_THE_MOUTH), *TOGETHER],
+    ids="+".join,
+)
+def test_skin_never_folds_and_the_way_back_is_found(basis, channels):
+    x, _ = grid(CELL)
+    rows, columns = x.shape
+    both = moved(basis, **channels)[:, :2] * U
+    both[:, 1] *= -1  # the picture's y goes down
+    field = torch.from_numpy(both.astype(np.float32))
+    lattice = Lattice(0.0, 0.0, CELL * U, columns, rows)
+    across, across_down, down_across, down = jacobian(field, lattice.cell).unbind(dim=1)
+    assert ((1 + across) * (1 + down) - across_down * down_across).min() > 0.1
+    back = inverse(lattice, field, steps=8, longest=0.07 * U)
+    missed = back + lattice.sample(field, lattice.nodes()[None] + back)
+    assert missed.norm(dim=1).max() < 0.3
+
+
+def test_teeth_of_the_jaw_go_with_the_chin(basis):
+    point, side = mouth_points()["lower"]
+    for name, way in JAW.items():
+        assert at(basis[MUSCLES.index(name)][side], point)[:2] == pytest.approx(np.array(way[:2]) * CM_PER_U, abs=0.06)

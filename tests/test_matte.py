@@ -1,0 +1,80 @@
+"""The person is cut out along a firm edge, and keeps no colour of the background."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from renderer.puppet.matte import firm, own_colours, reach, spread
+from tests.drawn_face import drawn_mesh
+
+U = 60.0
+SHAPE = (300, 320)
+_, MESH = drawn_mesh(U, 160.0, 130.0)
+Y, X = np.mgrid[0 : SHAPE[0], 0 : SHAPE[1]].astype(np.float32)
+AWAY = np.hypot((X - 160) / 1.1, (Y - 140) / 1.3) - 72
+"""About pixels outside the head's outline."""
+HEAD = (cv2.GaussianBlur((AWAY < 0).astype(np.float32), (0, 0), 1.5)).astype(np.float32)
+
+
+PICTURE = (HEAD[..., None] * np.float32([0.3, 0.2, 0.1]) + (1 - HEAD[..., None]) * np.float32(0.8)).astype(np.float32)
+
+
+def test_fog_becomes_background_and_a_soft_edge_stays_soft():
+    fogged = np.maximum(HEAD, np.where(X > 250, 0.3, 0)).astype(np.float32)
+    alpha = firm(fogged, MESH, U)
+    assert not alpha[:, 265:].any()
+    edge = (HEAD > 0.3) & (HEAD < 0.7) & (X < 240)
+    assert 0.05 < alpha[edge].mean() < 0.95
+    assert set(np.unique(alpha[(np.abs(AWAY) > 12)])) == {0, 1}
+
+
+def test_holes_in_the_face_are_filled_and_crumbs_left_out():
+    torn = HEAD.copy()
+    torn[130:140, 150:170] = 0
+    torn[20:26, 20:26] = 1
+    alpha = firm(torn, MESH, U)
+    assert alpha[130:140, 150:170].min() == 1
+    assert not alpha[10:36, 10:36].any()
+
+
+def test_what_reaches_the_border_stays():
+    armed = HEAD.copy()
+    armed[250:, :40] = 1
+    assert firm(armed, MESH, U)[270:, :30].min() == 1
+
+
+def test_colours_at_the_edge_are_the_persons_alone():
+    """Brown hair against a bright wall, blended as a camera does it."""
+    hair, wall = np.array([0.3, 0.2, 0.1], np.float32), np.array([0.9, 0.9, 0.95], np.float32)
+    cover = HEAD[..., None]
+    picture = cover * hair + (1 - cover) * wall
+    plate = np.broadcast_to(wall, picture.shape).astype(np.float32)
+    own = own_colours(picture, HEAD, plate, U)
+    assert np.abs(own - hair)[HEAD > 0.02].max() < 0.05
+    assert np.abs(own - hair)[(AWAY > 0) & (AWAY < 8)].max() < 0.05
+
+
+def test_colours_inside_are_untouched():
+    picture = np.random.default_rng(0).random((*SHAPE, 3), np.float32)
+    own = own_colours(picture, HEAD, np.zeros_like(picture), U)
+    assert np.array_equal(own[AWAY < -12], picture[AWAY < -12])
+
+
+def test_all_that_shows_the_person_is_within_reach():
+    assert reach(PICTURE, HEAD, HEAD, U)[HEAD > 0].all()
+    assert not reach(PICTURE, HEAD, HEAD, U)[AWAY > 20].any()
+
+
+def test_a_soft_rim_beyond_the_matte_is_within_reach():
+    softer = (cv2.GaussianBlur((AWAY < 0).astype(np.float32), (0, 0), 5.0))[..., None]
+    picture = (softer * np.float32([0.3, 0.2, 0.1]) + (1 - softer) * np.float32(0.8)).astype(np.float32)
+    rim = (AWAY > 2) & (AWAY < 4)
+    assert reach(picture, HEAD, HEAD, U)[rim].mean() > 0.9
+
+
+def test_colours_spread_from_where_they_are_known():
+    known = (X < 100).astype(np.float32)
+    picture = np.where(known[..., None] > 0, np.float32(0.25), np.float32(0.9)) * np.ones((1, 1, 3), np.float32)
+    assert spread(picture, known, 3.0) == pytest.approx(0.25, abs=1e-3)

@@ -1,0 +1,117 @@
+"""The background is filled in believably where the person hides it, and with the person in front it is the portrait again."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from renderer.puppet.plate import backdrop, composed, taken_apart
+from renderer.puppet.render import sample
+from tests.drawn_face import drawn_mesh
+
+U = 60.0
+SHAPE = (300, 320)
+_, MESH = drawn_mesh(U, 160.0, 130.0)
+Y, X = np.mgrid[0 : SHAPE[0], 0 : SHAPE[1]].astype(np.float32)
+AWAY = np.hypot((X - 160) / 1.1, (Y - 140) / 1.3) - 72
+HIDDEN = AWAY < 0
+MATTE = cv2.GaussianBlur((AWAY < 0).astype(np.float32), (0, 0), 1.5).astype(np.float32)
+
+
+def wall(light: np.ndarray, grain: float = 0.0) -> np.ndarray:
+    noise = np.random.default_rng(3).normal(0, grain, SHAPE) if grain else np.zeros(SHAPE)
+    return np.repeat((light + noise)[..., None], 3, axis=2).astype(np.float32)
+
+
+def portrait() -> np.ndarray:
+    """A textured person before a textured wall."""
+    random = np.random.default_rng(5)
+    cover = MATTE[..., None]
+    skin = np.array([0.8, 0.6, 0.5]) + random.normal(0, 0.03, (*SHAPE, 3))
+    return np.clip(cover * skin + (1 - cover) * wall(0.3 + 0.001 * X, 0.02), 0, 1).astype(np.float32)
+
+
+def layers(picture: np.ndarray) -> list[torch.Tensor]:
+    return [torch.from_numpy(layer).permute(2, 0, 1)[None] for layer in taken_apart(picture, MATTE, MESH, U)]
+
+
+def pixels() -> torch.Tensor:
+    return torch.from_numpy(np.stack([X, Y]))[None]
+
+
+def test_what_is_not_hidden_stays_to_the_last_bit():
+    picture = portrait()
+    assert np.array_equal(backdrop(picture, HIDDEN, U)[~HIDDEN], picture[~HIDDEN])
+
+
+def test_light_goes_on_behind_the_person():
+    light = 0.2 + 0.0015 * X + 0.0005 * Y
+    picture = wall(np.where(HIDDEN, 0.9, light))
+    assert np.abs(backdrop(picture, HIDDEN, U)[..., 0] - light)[HIDDEN].mean() < 0.03
+
+
+def test_grain_goes_on_behind_the_person():
+    filled = backdrop(wall(np.where(HIDDEN, 0.9, 0.5), 0.03), HIDDEN, U)[..., 0]
+    detail = filled - cv2.GaussianBlur(filled, (0, 0), 1.5)
+    for near in (HIDDEN & (AWAY > -15), HIDDEN & (AWAY < -45)):
+        assert detail[near].std() == pytest.approx(detail[~HIDDEN].std(), rel=0.5)
+
+
+def test_a_pattern_goes_on_behind_the_edge():
+    shelves = 0.5 + 0.3 * np.sign(np.sin(Y / 8))
+    filled = backdrop(wall(np.where(HIDDEN, 0.1, shelves)), HIDDEN, U)[..., 0]
+    rim = HIDDEN & (AWAY > -10) & (np.abs(Y - 140) < 30)
+    assert np.abs(filled - shelves)[rim].mean() < 0.15  # half of what a plain grey would miss
+
+
+def test_a_picture_full_of_person_has_a_background_too():
+    picture = portrait()
+    filled = backdrop(picture, np.ones(SHAPE, bool), U)
+    assert np.isfinite(filled).all()
+    assert filled.std() < picture.std()
+
+
+def test_the_layers_at_rest_are_the_portrait():
+    picture = portrait()
+    person, plate, rest = layers(picture)
+    seen = composed(person, plate, rest, pixels(), pixels(), U)[0].permute(1, 2, 0).numpy()
+    assert np.abs(seen - picture).max() < 1e-5
+
+
+def test_beyond_the_persons_edge_nothing_is_left_over():
+    picture = portrait()
+    person, plate, rest = layers(picture)
+    far = torch.from_numpy(AWAY > 15)
+    assert not person[0, 3][far].any()
+    assert not rest[0][:, far].any()
+    assert torch.equal(plate[0][:, far], torch.from_numpy(picture).permute(2, 0, 1)[:, far])
+
+
+def test_the_first_motion_is_that_of_the_portrait_itself():
+    """Moved by a hundredth of a pixel, the layers change as the sampled portrait does, where it is smooth or has an edge."""
+    picture = cv2.GaussianBlur(portrait(), (0, 0), 1.0)
+    person, plate, rest = layers(picture)
+    far = torch.tensor([0.01, 0.0])[None, :, None, None]
+    places = pixels() + far
+    whole = torch.from_numpy(picture).permute(2, 0, 1)[None]
+    change = composed(sample(person, places), plate, rest, pixels(), places, U) - whole
+    own = sample(whole, places) - whole
+    behind = sample(plate, places) - plate  # stays where it is, so its share of the change is missing
+    assert (change - own).abs().max() < 0.002 + behind.abs().max()
+
+
+def test_what_the_layers_lack_fades_with_motion():
+    person, plate, rest = layers(portrait())
+    bare = plate + person[:, 3:] * (person[:, :3] - plate)
+    shares = []
+    for far in (0.0, 0.05, 0.3, 0.8, 1.6):
+        seen = composed(
+            person, plate, torch.cat([torch.ones_like(rest[:, :3]), 0 * rest[:, 3:]], dim=1), pixels(), pixels() + far, U
+        )
+        shares.append(float((seen - bare)[0, 0, 100:200, 100:200].mean()))
+    assert shares[0] == pytest.approx(1)
+    assert shares[1] > 0.99
+    assert shares == sorted(shares, reverse=True)
+    assert shares[-1] == 0
