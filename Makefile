@@ -7,11 +7,12 @@ READY  := $(VENV)/.ready
 # Worker processes of pytest: as many as there are processors, and no more than pay for their start.
 JOBS   ?= auto
 
-DEMO := She grins broadly and turns her head quickly to the right, then glances left and raises an eyebrow
+DEMO := She raises her eyebrows and her mouth falls open in surprise, then she blinks and frowns, then she glances right and \
+turns her head to the left, and finally she faces the camera and smiles warmly.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env format lint types test test-fast proofs demo docs bench clean
+.PHONY: help env format lint types models test test-fast proofs demo docs bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -40,7 +41,10 @@ lint: $(READY)  ## check format and lint
 types: $(READY)  ## check types
 	$(BIN)/mypy
 
-test: lint types  ## all checks: format, lint, types, import rule and every test but the proofs
+models: $(READY)  ## fetch the models that read a face, and the sample portrait (50 MB once), unless they are there
+	@$(BIN)/textuportray models pull || echo "The models were not fetched: tests that need them are skipped, and no face can be animated." >&2
+
+test: lint types models  ## all checks: format, lint, types, import rule and every test but the proofs
 	$(BIN)/python -m pytest -m 'not slow' -n $(JOBS) --maxprocesses 8
 
 test-fast: $(READY)  ## the tests alone, without those that need a cluster
@@ -49,10 +53,12 @@ test-fast: $(READY)  ## the tests alone, without those that need a cluster
 proofs: $(READY)  ## what takes minutes: hundreds of seeds of loss, disorder and crashes
 	$(BIN)/python -m pytest -m slow -n $(JOBS) --maxprocesses 8
 
-demo: $(READY)  ## plan a take and print the conversation in which the regions agreed on it
+demo: $(READY)  ## animate the sample portrait: out/demo.mp4, its contact sheet and its take
 	@mkdir -p out
-	$(BIN)/textuportray plan "$(DEMO)" -o out/demo.json
-	$(BIN)/textuportray replay out/demo.take
+	$(BIN)/textuportray models pull
+	$(BIN)/python -m renderer.sample out/portrait.png
+	$(BIN)/textuportray animate out/portrait.png "$(DEMO)" --seconds 9 -o out/demo.mp4 --sheet out/demo.png
+	@echo "wrote out/demo.mp4 (the video), out/demo.png (its pictures at a glance) and out/demo.take/ (how it came about)"
 
 docs: $(READY)  ## write the generated parts of the documentation anew
 	PYTHONPATH=. $(BIN)/python docs/generate.py

@@ -35,9 +35,13 @@ class Command:
 
 COMMANDS: Mapping[str, Command] = MappingProxyType(
     {
+        "animate": Command("runtime.commands.animate", "turn a portrait and a direction into a video"),
         "plan": Command("runtime.commands.plan", "turn a direction into motion, without a portrait and pixels"),
+        "render": Command("runtime.commands.render", "turn a portrait and a motion into a video"),
         "replay": Command("runtime.commands.replay", "print how the regions agreed on a take, and run its machines again"),
         "verify": Command("runtime.commands.verify", "check that a take keeps its protocol and its constraints"),
+        "rig": Command("runtime.commands.rig", "show what is found in a portrait: faces, mesh, lids, lips, matte, background"),
+        "models": Command("runtime.commands.models", "list and fetch the models that read a portrait"),
         "doctor": Command("runtime.commands.doctor", "say what is installed, what is missing and how to get it"),
     }
 )

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from protocol.keyframes import exact
 
@@ -19,6 +20,15 @@ MIN_SECONDS, MAX_SECONDS = 0.1, 3600.0
 MAX_FPS = 240
 ROUNDS = 4
 """The last allowed round of a beat."""
+MIN_SIZE, MAX_SIZE = 32, 8192
+"""Pixels of a video's longer side."""
+MAX_FACE = 20
+"""Of a portrait's faces the largest so many are looked at."""
+MAX_TERM = 1_000_000
+"""Of a video's frame rate as a ratio of two numbers: containers count in 32 bits."""
+
+Background: TypeAlias = Literal["keep", "alpha", "green"] | tuple[int, int, int]
+"""What is to be behind the person: what the portrait shows, nothing, chroma-key green, or a colour in 0..255."""
 
 
 _RATE = re.compile(r"[-+]?[0-9]{1,20}(\.[0-9]{0,20}|/[0-9]{1,20})?")
@@ -53,6 +63,48 @@ class TakeOptions:
     emotion: str = ""
     rounds: int = ROUNDS
     tables: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilmOptions:
+    """How a motion is to be made visible.
+
+    Attributes:
+        portrait: the still picture.
+        output: a video, a pattern of numbered pictures, or a folder for them, which may end in a slash.
+        renderer: by name.
+        device: "auto", "cpu" or "cuda".
+        size: pixels of the longer side; None for the portrait's own.
+        face: which face acts, 1 for the largest; None for the largest, with a warning if there are several.
+        background: what is behind the person.
+        sheet: where a contact sheet goes; None for none.
+    """
+
+    portrait: Path
+    output: str
+    renderer: str = "puppet"
+    device: str = "auto"
+    size: int | None = None
+    face: int | None = None
+    background: Background = "keep"
+    sheet: Path | None = None
+
+    def words(self, motion: Path) -> list[str]:
+        """The command line that renders a motion like this."""
+        words = ["textuportray", "render", str(self.portrait), str(motion), "-o", self.output]
+        given = {
+            "--size": self.size,
+            "--face": self.face,
+            "--background": "#" + bytes(self.background).hex() if isinstance(self.background, tuple) else self.background,
+            "--sheet": self.sheet,
+            "--renderer": self.renderer,
+            "--device": self.device,
+        }
+        usual = {"--background": "keep", "--renderer": "puppet", "--device": "auto"}
+        for name, value in given.items():
+            if value is not None and value != usual.get(name):
+                words += [name, str(value)]
+        return words
 
 
 def parse_direction(text: str) -> str:
@@ -142,6 +194,76 @@ def parse_fps(text: str) -> Fraction:
     if rate.numerator >= 10**7 or rate.denominator >= 10**7:
         raise UsageError(f"--fps {given} is too fine a ratio. Give one of numbers below ten million, such as 30000/1001.")
     return rate
+
+
+def parse_video_fps(text: str) -> Fraction:
+    """A frame rate that a video can have.
+
+    Raises:
+        UsageError: as for `parse_fps`, or too fine a ratio.
+    """
+    return video_rate(parse_fps(text), f"--fps {_quoted(text)}")
+
+
+def video_rate(rate: Fraction, what: str) -> Fraction:
+    """The rate, if a video can have it.
+
+    Args:
+        rate: frames per second.
+        what: it is, for the error.
+
+    Raises:
+        UsageError: it is too fine a ratio.
+    """
+    if rate.numerator > MAX_TERM or rate.denominator > MAX_TERM:
+        raise UsageError(
+            f"{what} is too fine a ratio for a video, which counts in numbers up to {MAX_TERM:,}. Give --fps with a rate such "
+            "as 25 or 30000/1001."
+        )
+    return rate
+
+
+def parse_size(text: str) -> int:
+    """Pixels of a video's longer side.
+
+    Raises:
+        UsageError: not a whole number from MIN_SIZE to MAX_SIZE.
+    """
+    if not re.fullmatch("[0-9]{1,6}", text) or not MIN_SIZE <= int(text) <= MAX_SIZE:
+        raise UsageError(
+            f"--size {_quoted(text)} is not a size. Give the pixels of the longer side, {MIN_SIZE} to {MAX_SIZE}, such as 720."
+        )
+    return int(text)
+
+
+def parse_face(text: str) -> int:
+    """Which of several faces is meant.
+
+    Raises:
+        UsageError: not a whole number from 1 to MAX_FACE.
+    """
+    if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= MAX_FACE:
+        raise UsageError(
+            f"--face {_quoted(text)} is not the number of a face. Give 1 for the largest, 2 for the next, up to {MAX_FACE}."
+        )
+    return int(text)
+
+
+def parse_background(text: str) -> Background:
+    """What is to be behind the person.
+
+    Raises:
+        UsageError: none of the words, and no colour.
+    """
+    if text in ("keep", "alpha", "green"):
+        return text  # type: ignore[return-value]  # narrowed to its literals
+    if re.fullmatch("#[0-9a-fA-F]{6}", text):
+        red, green, blue = bytes.fromhex(text[1:])
+        return red, green, blue
+    raise UsageError(
+        f"--background {_quoted(text)} is not known. Give keep, alpha, green, or a colour such as '#2040a0' (in quotes, since "
+        "a shell takes # for a comment)."
+    )
 
 
 def parse_seed(text: str) -> int:

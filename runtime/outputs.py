@@ -74,8 +74,11 @@ class TakeFiles:
         """What the take was made with."""
         return self.folder / "take.json"
 
-    def check(self) -> None:
+    def check(self, *, folder: bool = False) -> None:
         """Find out before the work whether its result can be written; nothing is left behind.
+
+        Args:
+            folder: the output may be a folder, into which files go.
 
         Raises:
             UsageError: it cannot.
@@ -83,24 +86,19 @@ class TakeFiles:
         if self.output.suffix == ".take" or self.output.name in ("", ".", ".."):
             raise UsageError(f"{self.output} cannot be the output: its name is taken for the folder of the take. Name a file.")
         try:
-            if self.output.is_dir():
+            inside = self.output.is_dir()
+            if inside and not folder:
                 raise UsageError(f"{self.output} is a folder. Name the file that the result should go to.")
-            if self.output.exists() and not self.output.is_file():
+            if self.output.exists() and not self.output.is_file() and not inside:
                 raise UsageError(f"{self.output} is a device or the like and cannot be replaced. Name a file.")
             made = self._make_folders()
             try:
-                for place in (self.output, self.motion):
-                    with contextlib.suppress(_Enough), whole_file(place) as stream:
-                        stream.write(bytes(_PROBE))
-                        stream.flush()
-                        raise _Enough
+                for place in (self.output / "frame" if inside else self.output, self.motion):
+                    _probe(place)
             finally:
                 _remove_folders(made)
         except OSError as error:
-            raise UsageError(
-                f"{self.output} cannot be written ({error.strerror or error}). Name a file in a folder that you may write to, "
-                "on a disk with space left."
-            ) from None
+            raise _unwritable(self.output, error) from None
 
     @contextlib.contextmanager
     def begun(self) -> Iterator[None]:
@@ -120,20 +118,57 @@ class TakeFiles:
 
     def _make_folders(self) -> list[Path]:
         """Make what is missing of the take's folder and those that it is in; what was made."""
-        made: list[Path] = []
+        return _make_folders(self.folder)
+
+
+def probe_file(path: Path) -> None:
+    """Find out before the work whether a file can be written; nothing is left behind.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{path} is a folder, a device or the like and cannot be replaced. Name a file.")
+        made = _make_folders(path.parent)
         try:
-            for folder in reversed([self.folder, *self.folder.parents]):
-                if not folder.exists():
-                    folder.mkdir()
-                    made.append(folder)
-        except BaseException:
+            _probe(path)
+        finally:
             _remove_folders(made)
-            raise
-        return made
+    except OSError as error:
+        raise _unwritable(path, error) from None
 
 
-class _Enough(Exception):
-    """A file was only begun to see whether it can be."""
+def _unwritable(path: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"{path} cannot be written ({error.strerror or error}). Name a file in a folder that you may write to, "
+        "on a disk with space left."
+    )
+
+
+def _probe(path: Path) -> None:
+    # Not the name that the file will be written under: who waits for that is not to be misled.
+    trial = path.with_name(f".{path.name}.{os.getpid()}.try")
+    try:
+        with trial.open("wb") as stream:
+            stream.write(bytes(_PROBE))
+            stream.flush()
+    finally:
+        with contextlib.suppress(OSError):
+            trial.unlink()
+
+
+def _make_folders(folder: Path) -> list[Path]:
+    made: list[Path] = []
+    try:
+        for each in reversed([folder, *folder.parents]):
+            if not each.exists():
+                each.mkdir()
+                made.append(each)
+    except BaseException:
+        _remove_folders(made)
+        raise
+    return made
 
 
 def _remove_folders(made: list[Path]) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import platform
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -170,7 +170,22 @@ def timeline_of(state: CoordinatorState) -> Timeline | None:
 def plan_to_files(
     options: TakeOptions, loaded: Loaded, files: TakeFiles, clock: Callable[[], float], stopped: Callable[[], str | None]
 ) -> tuple[TakeResult, Samples]:
-    """Run a take and write everything that it leaves behind; the output comes last, so that where it is all is.
+    """Run a take whose output is its motion; see `plan_take`. The output comes last, so that where it is all is."""
+    planned = plan_take(options, loaded, files, clock, stopped)
+    with _written(files):
+        copy_file(files.motion, files.output, lambda: _proceed(files, stopped))
+    return planned
+
+
+def plan_take(
+    options: TakeOptions,
+    loaded: Loaded,
+    files: TakeFiles,
+    clock: Callable[[], float],
+    stopped: Callable[[], str | None],
+    made_with: Mapping[str, Any] | None = None,
+) -> tuple[TakeResult, Samples]:
+    """Run a take and write everything that it leaves behind but the output.
 
     Args:
         options: what the take is asked for.
@@ -178,30 +193,36 @@ def plan_to_files(
         files: where everything goes; what is there of an earlier take is replaced.
         clock: seconds since the take began.
         stopped: asked between steps; a reason ends the take.
+        made_with: what else belongs into the take's record, such as the portrait that is to be moved.
 
     Raises:
         TakeError: it did not come to its end; the journal says how far it got.
     """
-
-    def proceed() -> None:
-        if (reason := stopped()) is not None:
-            raise TakeError(_unfinished(files, f"stopped by {reason} while the agreed motion was being written"))
-
     name = opening(options, loaded).take
+    with _written(files), structlog.contextvars.bound_contextvars(take=name, beat=None), files.begun():
+        result = _journaled(options, loaded, files, clock, stopped)
+        if result.closed.outcome != "done" or result.timeline is None:
+            raise TakeError(_unfinished(files, _ending(result)))
+        samples = sample(result.timeline, options.fps)
+        write_timeline(files.timeline, result.timeline)
+        write_record(files.record, {**_summary(options, loaded, result), "frames": samples.shape[1], **(made_with or {})})
+        write_motion(files.motion, samples, options.fps, options.direction, options.seed, lambda: _proceed(files, stopped))
+    return result, samples
+
+
+@contextlib.contextmanager
+def _written(files: TakeFiles) -> Iterator[None]:
+    """Files of a take are written inside; an error of the disk is told as one of the take."""
     try:
-        with structlog.contextvars.bound_contextvars(take=name, beat=None), files.begun():
-            result = _journaled(options, loaded, files, clock, stopped)
-            if result.closed.outcome != "done" or result.timeline is None:
-                raise TakeError(_unfinished(files, _ending(result)))
-            samples = sample(result.timeline, options.fps)
-            write_timeline(files.timeline, result.timeline)
-            write_record(files.record, _summary(options, loaded, result))
-            write_motion(files.motion, samples, options.fps, options.direction, options.seed, proceed)
-            copy_file(files.motion, files.output, proceed)
+        yield
     except OSError as error:
         reason = f"{files.output} and {files.folder} could not be written ({error.strerror or error})"
         raise TakeError(f"{reason}. Free some space on the disk, or name another output.") from error
-    return result, samples
+
+
+def _proceed(files: TakeFiles, stopped: Callable[[], str | None]) -> None:
+    if (reason := stopped()) is not None:
+        raise TakeError(_unfinished(files, f"stopped by {reason} while the agreed motion was being written"))
 
 
 def _journaled(

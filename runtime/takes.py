@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import filecmp
+import json
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from protocol.brief import Beat
 from protocol.journal import Journal, JournalError, read_journal
+from protocol.messages import BeatOpened
 from runtime.options import UsageError
+
+_MOTION = "Name a motion file, a .take folder, or a video with its folder beside it."
 
 
 def journal_path(take: Path) -> Path:
@@ -15,7 +24,7 @@ def journal_path(take: Path) -> Path:
         UsageError: there is none.
     """
     if take.is_dir():
-        folders = [take]
+        folders = [take, take.with_suffix(".take")]  # the take's own, or that of pictures in a folder
     elif take.exists() and take.suffix == ".mcap":
         return take
     else:
@@ -51,3 +60,61 @@ def open_take(take: Path) -> Journal:
             f"{path}: the journal ends before its first complete record, so there is nothing to show. Plan the take again."
         )
     return journal
+
+
+def motion_path(motion: Path) -> Path:
+    """The motion that is meant by a motion file, a take's folder or journal, or a video with its take's folder beside it.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if motion.suffix == ".mcap":
+        motion = motion.parent
+    beside = motion.with_suffix(".take") / "motion.json" if motion.name else motion
+    if motion.is_dir():
+        for path in (motion / "motion.json", beside):
+            if path.is_file():
+                return path
+        raise UsageError(f"{motion} is a folder without a motion.json. {_MOTION}")
+    if beside.is_file() and not _is_document(motion):
+        return beside
+    if not motion.exists():
+        raise UsageError(f"{motion} does not exist. {_MOTION}")
+    if motion.is_file() and motion.suffix != ".json" and not _is_document(motion):
+        raise UsageError(f"{motion} is no motion and has no take beside it. {_MOTION}")
+    return motion
+
+
+def _is_document(path: Path) -> bool:
+    """Whether a file begins as JSON does, unlike any video."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return stream.read(64).lstrip().startswith(b"{")
+
+
+def folder_of(motion: Path) -> Path | None:
+    """The folder of the take that a motion file came from; None if there is none, or the file was changed since."""
+    if motion.parent.suffix == ".take" and motion.name == "motion.json":
+        return motion.parent
+    copy = motion.with_suffix(".take") / "motion.json"
+    return copy.parent if copy.is_file() and filecmp.cmp(motion, copy, shallow=False) else None
+
+
+def beats_of(folder: Path) -> tuple[Beat, ...]:
+    """The beats of a take by its journal; () if there is none that can be read."""
+    try:
+        journal = open_take(folder)
+    except (UsageError, JournalError, OSError):
+        return ()
+    beats = {message.beat: message.intent for record in journal.records if isinstance(message := record.message, BeatOpened)}
+    return tuple(beats[number] for number in sorted(beats))
+
+
+def record_of(folder: Path) -> Mapping[str, Any]:
+    """What `take.json` says of a take; {} if it is not there or is none."""
+    try:
+        record = json.loads((folder / "take.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) and record.get("format") == "textuportray.take" else {}

@@ -32,7 +32,7 @@ HEAVY = frozenset({"ray", "torch", "diffusers", "autogen_agentchat", "autogen_co
 """Imported where they are used, never while a module is being imported: `--help` and `replay` stay instant."""
 
 MADE_OF_HEAVY: Mapping[str, frozenset[str]] = {"renderer/puppet": frozenset({"torch"})}
-"""Folders that consist of a heavy package's arithmetic: they import it openly, and are themselves imported where they are used."""
+"""Folders that consist of a heavy package's arithmetic: they import it openly, and are imported where they are used."""
 
 IMPURE = frozenset(
     "asyncio concurrent datetime fileinput glob http io multiprocessing mmap os pathlib random sched secrets select selectors "

@@ -78,7 +78,9 @@ def test_a_command_that_is_misspelled_gets_the_nearest(capsys, given, meant):
 
 
 def test_a_command_like_no_other_gets_them_all(capsys):
-    assert refused(capsys, "xyzzy") == "there is no command 'xyzzy'. Choose one of: plan, replay, verify, doctor."
+    assert refused(capsys, "xyzzy") == (
+        "there is no command 'xyzzy'. Choose one of: animate, plan, render, replay, verify, rig, models, doctor."
+    )
 
 
 HEAVY = (
@@ -99,7 +101,14 @@ HEAVY = (
 
 @pytest.mark.parametrize(
     ("words", "absent"),
-    [(["--help"], HEAVY), (["plan", "--help"], HEAVY), (["replay", "TAKE"], ("ray", "torch", "scipy", "agents", "diffusers"))],
+    [
+        (["--help"], HEAVY),
+        (["plan", "--help"], HEAVY),
+        (["animate", "--help"], HEAVY),
+        (["render", "--help"], HEAVY),
+        (["rig", "--help"], HEAVY),
+        (["replay", "TAKE"], ("ray", "torch", "scipy", "agents", "diffusers")),
+    ],
 )
 def test_commands_load_only_what_they_need(take, words, absent):
     words = [str(take / "motion.take") if word == "TAKE" else word for word in words]

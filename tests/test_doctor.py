@@ -31,6 +31,8 @@ def test_all_is_well_here(capsys):
         "PyYAML",
         "structlog",
         "tables",
+        "device",
+        "encoder",
     ):
         assert named[name] == "ok", name
 
@@ -92,8 +94,25 @@ def test_a_broken_table_is_told_as_the_loader_tells_it(monkeypatch, capsys):
     ("part", "code"), [(Part("x", "1"), 0), (Part("x", None, "get it"), 1), (Part("x", None, "get it", needed=False), 0)]
 )
 def test_the_exit_code_tells_whether_something_needed_is_missing(monkeypatch, capsys, part, code):
-    for name in ("_python", "_tables", "_machine"):
+    for name in ("_python", "_tables", "_models", "_device", "_encoder", "_machine"):
         monkeypatch.setattr(doctor, name, lambda: Part("y", "1"))
     monkeypatch.setattr(doctor, "_packages", lambda: [part])
     assert doctor.run(argparse.Namespace(json=False), None) == code  # type: ignore[arg-type]
-    assert capsys.readouterr().out.count("\n") == 4
+    assert capsys.readouterr().out.count("\n") == 7
+
+
+def test_models_that_are_not_there_are_absent_and_no_failure(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("TEXTUPORTRAY_MODELS", str(tmp_path / "none"))
+    assert main(["doctor"]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.split()[1] == "models"]
+    assert line.startswith("absent")
+    assert "face_landmark is missing" in line
+    assert "textuportray models pull" in line
+
+
+def test_an_encoder_that_is_missing_is_named(monkeypatch):
+    monkeypatch.setattr("av.codecs_available", {"libx264"})
+    part = doctor._encoder()
+    assert part.found is None
+    assert part.needed
+    assert part.advice.startswith("the ffmpeg in av lacks libvpx-vp9, prores_ks; ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
@@ -14,13 +15,18 @@ from hypothesis import strategies as st
 from runtime.options import (
     MAX_DIRECTION,
     MAX_EMOTION,
+    FilmOptions,
     UsageError,
+    parse_background,
     parse_direction,
     parse_emotion,
+    parse_face,
     parse_fps,
     parse_place,
     parse_seconds,
     parse_seed,
+    parse_size,
+    parse_video_fps,
 )
 
 PARSERS = {
@@ -28,6 +34,9 @@ PARSERS = {
     "--fps": parse_fps,
     "--seed": parse_seed,
     "--until": parse_place,
+    "--size": parse_size,
+    "--face": parse_face,
+    "--background": parse_background,
 }
 
 
@@ -144,6 +153,45 @@ def test_places_in_a_journal_count_from_one():
     for text in ("0", "-1", "x", "1.5", "", "9" * 11):
         with pytest.raises(UsageError, match="is not the place of a record"):
             parse_place(text)
+
+
+def test_a_size_is_pixels_that_a_video_can_have():
+    assert [parse_size(text) for text in ("32", "0720", "8192")] == [32, 720, 8192]
+    for text in ("31", "8193", "-1", "1.5", "x", "", "9" * 99, "٧٢٠"):
+        with pytest.raises(UsageError, match="is not a size"):
+            parse_size(text)
+
+
+def test_faces_count_from_one():
+    assert parse_face("1") == 1
+    for text in ("0", "-1", "21", "x", ""):
+        with pytest.raises(UsageError, match="is not the number of a face"):
+            parse_face(text)
+
+
+@pytest.mark.parametrize(("text", "meant"), [("keep", "keep"), ("alpha", "alpha"), ("#0a20FF", (10, 32, 255))])
+def test_a_background_is_a_word_or_a_colour(text, meant):
+    assert parse_background(text) == meant
+
+
+@pytest.mark.parametrize("text", ["", "blue", "#12345", "#1234567", "#xyzxyz", "Keep", "10,20,30"])
+def test_anything_else_is_no_background(text):
+    with pytest.raises(UsageError, match=r"--background .* is not known"):
+        parse_background(text)
+
+
+def test_a_video_cannot_have_every_frame_rate():
+    assert parse_video_fps("30000/1001") == Fraction(30000, 1001)
+    with pytest.raises(UsageError, match="too fine a ratio for a video"):
+        parse_video_fps("2997003/50021")
+
+
+def test_the_command_that_renders_it_again_names_what_is_not_as_usual():
+    usual = FilmOptions(portrait=Path("me.png"), output="a.mp4")
+    assert usual.words(Path("m.json")) == ["textuportray", "render", "me.png", "m.json", "-o", "a.mp4"]
+    other = FilmOptions(portrait=Path("me.png"), output="a.mp4", size=64, face=2, background=(1, 2, 255), sheet=Path("a.png"))
+    words = ["--size", "64", "--face", "2", "--background", "#0102ff", "--sheet", "a.png"]
+    assert other.words(Path("m.json"))[6:] == words
 
 
 @given(st.sampled_from(sorted(PARSERS)), st.text(max_size=200))

@@ -46,7 +46,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, stopper: Stopper) -> int:
     """Look at everything and say so."""
-    parts = [_python(), *_packages(), _tables(), _machine()]
+    parts = [_python(), *_packages(), _tables(), _models(), _device(), _encoder(), _machine()]
     if options.json:
         print(json.dumps([asdict(part) for part in parts]))
     else:
@@ -95,6 +95,53 @@ def _tables() -> Part:
         return Part("tables", None, str(error))
     found = f"{len(FILES)} files, {len(tables.gestures.gestures)} gestures, {len(tables.emotions.states)} states"
     return Part("tables", found)
+
+
+def _models() -> Part:
+    """The files that a portrait is read with; what is missing is fetched when it is needed, so that is no failure."""
+    from renderer.errors import RendererError
+    from renderer.weights import State, open_weights
+
+    fetch = "textuportray models pull (or they are fetched when they are first needed)"
+    try:
+        weights = open_weights(os.environ)
+        states = {each.name: each.state for each in weights.status(weights.catalogue.names("model"))}
+    except RendererError as error:
+        return Part("models", None, str(error), needed=False)
+    lacking = [f"{name} is {state}" for name, state in states.items() if state is not State.READY]
+    found = f"{len(states) - len(lacking)} of {len(states)} in {weights.folder}"
+    if not lacking:
+        return Part("models", found)
+    return Part("models", found if len(lacking) < len(states) else None, f"{', '.join(lacking)}: {fetch}", needed=False)
+
+
+def _device() -> Part:
+    """Where frames are computed."""
+    try:
+        import torch
+    except Exception as error:  # noqa: BLE001 - a library that it is built with may be missing, too
+        return Part("device", None, f"torch cannot be loaded ({str(error).splitlines()[0][:120]}); install it anew (make env)")
+    if torch.cuda.is_available():
+        return Part("device", f"cuda: {torch.cuda.get_device_name()}")
+    return Part("device", f"cpu, {torch.get_num_threads()} threads; no CUDA device that torch {torch.__version__} can use")
+
+
+def _encoder() -> Part:
+    """What videos are written with."""
+    try:
+        import av
+
+        from renderer.video_encoding import OPAQUE, TRANSPARENT
+
+        wanted = sorted({coding.codec for coding in (*OPAQUE.values(), *TRANSPARENT.values())})
+        lacking = [name for name in wanted if name not in av.codecs_available]
+    except Exception as error:  # noqa: BLE001 - a library that it is built with may be missing, too
+        return Part("encoder", None, f"av cannot be loaded ({str(error).splitlines()[0][:120]}); install it anew (make env)")
+    if lacking:
+        return Part("encoder", None, f"the ffmpeg in av lacks {', '.join(lacking)}; install av from its wheel (make env)")
+    return Part(
+        "encoder", f"{', '.join(wanted)} of ffmpeg's libavcodec {'.'.join(map(str, av.library_versions['libavcodec']))}"
+    )
 
 
 def _machine() -> Part:
