@@ -41,6 +41,10 @@ class Rig(Protocol):
         """Width and height of its frames, pixels."""
 
     @property
+    def focus(self) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom of the head and what is close around it, pixels: what a contact sheet shows."""
+
+    @property
     def ranges(self) -> Mapping[str, tuple[float, float]]:
         """Lowest and highest value that it can show, by channel; channels that are not named have their full range."""
 

@@ -269,14 +269,15 @@ def film(
     """
     width, height = stage.rig.size
     background: Background = "alpha" if shot.background == "alpha" else "keep"  # any colour is the renderer's to paint
-    sheet = ContactSheet(width, height, shot.fps, shot.caption, shot.title) if shot.sheet else None
+    left, top, right, bottom = stage.rig.focus
+    sheet = ContactSheet(right - left, bottom - top, shot.fps, shot.caption, shot.title) if shot.sheet else None
     try:
         with open_sink(shot.output, width, height, shot.fps, background=background, metadata=shot.metadata) as sink:
             for frames in _chunks(stage.opened.renderer, stage.rig, samples, backdrop(shot.background), step):
                 for frame in frames:
                     sink.write(frame)
                     if sheet:
-                        sheet.add(frame)
+                        sheet.add(frame[top:bottom, left:right])
             if sheet and shot.sheet:
                 sheet.write(shot.sheet)
             finish()

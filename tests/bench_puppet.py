@@ -14,6 +14,7 @@ import time
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from numpy.typing import NDArray
@@ -21,10 +22,12 @@ from PIL import Image
 
 from protocol.channels import CHANNELS, INDEX, NAMES
 from renderer.faces import Face, FaceNets, landmarks_in
-from renderer.interface import Frames
+from renderer.interface import Backdrop, Frames
 from renderer.portrait import Portrait, read_portrait
 from renderer.pose import head_pose, pose_of, relative_pose, rotation
+from renderer.puppet.geometry import head_frame
 from renderer.puppet.puppet import Puppet
+from renderer.puppet.regions import head_coordinates, region_mask
 from renderer.puppet.rig import PuppetRig
 from renderer.sample import sample_portrait
 from renderer.weights import open_weights
@@ -120,6 +123,35 @@ def near_rest(subject: Subject) -> str:
     return ", ".join(found)
 
 
+def outside_the_person(subject: Subject) -> int:
+    """Pixels that change though the person is there neither at rest nor in the frame, a band of .1 u around it left out."""
+    poses: list[dict[str, float]] = [{channel: 0.6 * angle} for channel, angle in POSES]
+    poses.append({"jawOpen": 1.0, "browInnerUp": 1.0, "mouthSmileLeft": 1.0})
+    motion = rows(*poses)
+    changed = (subject.puppet.render(subject.rig, motion) != subject.portrait.rgb).any(axis=3)
+    alpha = subject.puppet.render(subject.rig, np.concatenate([rows({}), motion]), Backdrop(None))[..., 3]
+    side = 2 * round(0.1 * subject.face.u) + 1
+    ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    near = [cv2.dilate(np.maximum(alpha[0], moved), ball) > 0 for moved in alpha[1:]]
+    return int((changed & ~np.array(near)).sum())
+
+
+def channels_stay_in_their_parts(subject: Subject) -> str:
+    """The channels that change pixels outside their part of the face, with how many of how many."""
+    mesh, shape = subject.face.mesh.astype(np.float64), subject.portrait.rgb.shape[:2]
+    frame = head_frame(mesh)
+    places = head_coordinates(frame, mesh, shape)
+    names = [name for name, channel in CHANNELS.items() if not channel.derived and not name.startswith("head")]
+    found = []
+    for name in names:
+        moved = subject.frames({name: 1.0 if CHANNELS[name].unit == "share" else 15.0})[0]
+        changed = (moved != subject.portrait.rgb).any(axis=2)
+        outside = int((changed & ~region_mask(name, frame, mesh, shape, coordinates=places)).sum())
+        if outside:
+            found.append(f"{name} {outside} of {int(changed.sum())}")
+    return f"{len(names) - len(found)} of {len(names)} stay" + (f" ({', '.join(found)})" if found else "")
+
+
 def cuts_do_not_show(subject: Subject) -> bool:
     """Whether frames are equal for batches of 1, 7 and 32, and for chunks cut anywhere."""
     random = np.random.default_rng(5)
@@ -173,6 +205,8 @@ def main() -> None:
             tallies.setdefault(name, []).append(good)
         print(f"  blink: {blink_closes(subject):.0%} of open")
         print(f"  grey levels off with every channel at {near_rest(subject)}")
+        print(f"  changed outside the person: {outside_the_person(subject)} pixels")
+        print(f"  channels in their part of the face: {channels_stay_in_their_parts(subject)}")
         print(f"  chunks and batches: {'equal' if cuts_do_not_show(subject) else 'DIFFERENT'}")
         print(f"  {frames_per_second(portrait, nets):.1f} frames/s at 512 x 512")
     for name, tally in tallies.items():

@@ -44,6 +44,11 @@ class FakeRig:
         return self.portrait.rgb.shape[1], self.portrait.rgb.shape[0]
 
     @property
+    def focus(self) -> tuple[int, int, int, int]:
+        """All of it."""
+        return 0, 0, *self.size
+
+    @property
     def ranges(self) -> Mapping[str, tuple[float, float]]:
         """Little of one channel."""
         return {"headYaw": (-20.0, 20.0)}

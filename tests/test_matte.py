@@ -18,7 +18,7 @@ AWAY = np.hypot((X - 160) / 1.1, (Y - 140) / 1.3) - 72
 HEAD = (cv2.GaussianBlur((AWAY < 0).astype(np.float32), (0, 0), 1.5)).astype(np.float32)
 
 
-PICTURE = (HEAD[..., None] * np.float32([0.3, 0.2, 0.1]) + (1 - HEAD[..., None]) * np.float32(0.8)).astype(np.float32)
+PICTURE = (HEAD[..., None] * np.array([0.3, 0.2, 0.1], np.float32) + (1 - HEAD[..., None]) * np.float32(0.8)).astype(np.float32)
 
 
 def test_fog_becomes_background_and_a_soft_edge_stays_soft():
@@ -69,7 +69,7 @@ def test_all_that_shows_the_person_is_within_reach():
 
 def test_a_soft_rim_beyond_the_matte_is_within_reach():
     softer = (cv2.GaussianBlur((AWAY < 0).astype(np.float32), (0, 0), 5.0))[..., None]
-    picture = (softer * np.float32([0.3, 0.2, 0.1]) + (1 - softer) * np.float32(0.8)).astype(np.float32)
+    picture = (softer * np.array([0.3, 0.2, 0.1], np.float32) + (1 - softer) * np.float32(0.8)).astype(np.float32)
     rim = (AWAY > 2) & (AWAY < 4)
     assert reach(picture, HEAD, HEAD, U)[rim].mean() > 0.9
 

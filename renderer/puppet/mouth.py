@@ -405,7 +405,7 @@ def _tongue_out(mouth: Mouth, parted: Parted, lower: _LowerRow, seen: Tensor, ou
     within = 1 - parted.share
     # How far inside its outline, in pixels.
     depth = torch.minimum(width - x.abs(), tip - down)
-    outline = half - torch.hypot(x, (down - tip + half).clamp_min(0))
+    outline = half - (x.square() + (down - tip + half).clamp_min(0).square()).sqrt()
     seen = seen * (1 - 0.35 * out.clamp(0, 1) * within * _ramp(outline, -0.06 * u, 0.02 * u))[:, None]
     shape = (depth * (1 / EDGE)).clamp(0, 1) * (within * smoothstep(0.0, 0.15, out))
     groove = _ramp(x.abs(), 0.05 * u, 0.0) * (1 - over)

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
+from protocol.channels import SIDES
 from renderer.faces import Face
 from renderer.pose import Pose, head_pose
 from renderer.puppet.geometry import PITCH_AHEAD
 
 REST_OPENING = 0.23
 """Height of an open eye by its width: the canonical face model's 0.231."""
+
+
+SMILING, BEAMING = 0.03, 0.1
+"""Lift of the corners, u, from which a mouth smiles, and with which it smiles broadly."""
+LESS_WHEN_BEAMING: Mapping[str, float] = MappingProxyType(
+    {"mouthSmile": 0.55, "mouthDimple": 0.55, "mouthStretch": 0.5, "mouthUpperUp": 0.6, "cheekSquint": 0.3}
+)
+"""By how much a broad smile in the portrait lessens what further pulls at the lips do: more than this uncovers what the
+picture does not show (tried on a portrait that smiles broadly)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +71,9 @@ def neutral(face: Face) -> Neutral:
     return Neutral(
         pose._replace(pitch=pose.pitch + PITCH_AHEAD), (lids[0], lids[1]), apart(13, 14) / u, lift, (gaze[0], gaze[1])
     )
+
+
+def headroom(found: Neutral) -> dict[str, float]:
+    """How much of a channel's motion the face has left, 0..1, by channel; those that are not named have all of it."""
+    smiles = min(1.0, max(0.0, (found.lift - SMILING) / (BEAMING - SMILING)))
+    return {f"{stem}{side}": 1 - less * smiles for stem, less in LESS_WHEN_BEAMING.items() for side in SIDES}

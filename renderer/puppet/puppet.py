@@ -25,8 +25,8 @@ from renderer.puppet.rig import PuppetRig, build_rig
 WANTED_U, LEAST_U, MOST_ENLARGED = 90.0, 60.0, 6
 """Faces with eyes closer together than the least are moved on an enlarged copy, on which lids, lips and teeth have pixels
 enough; the change that they make is then reduced to the portrait's size."""
-FRAMES_AT_ONCE = {"cpu": 1, "cuda": 16}
-"""On a processor one frame at a time is fastest, and it stays in the cache; a GPU wants more to do."""
+FRAMES_AT_ONCE = {"cpu": 4, "cuda": 16}
+"""Samplings are shared out among the threads frame by frame, so a processor wants a few; a GPU wants more to do."""
 
 
 class Puppet:

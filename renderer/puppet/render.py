@@ -24,9 +24,9 @@ from renderer.puppet.windows import Window, window
 HEAD = [INDEX[name] for name in ("headYaw", "headPitch", "headRoll", "headX", "headY", "headZ")]
 
 
-def controls(motion: Tensor) -> Tensor:
-    """What each muscle does, [batch, controls], from channels [batch, 62]."""
-    columns = motion[:, [INDEX[name] for name in MUSCLES]].clone()
+def controls(motion: Tensor, room: Tensor) -> Tensor:
+    """What each muscle does, [batch, controls], from channels [batch, 62] and how much each has left, [controls]."""
+    columns = motion[:, [INDEX[name] for name in MUSCLES]] * room
     names = list(MUSCLES)
     jaw, close = names.index("jawOpen"), names.index("mouthClose")
     columns[:, close] = torch.minimum(columns[:, close], columns[:, jaw])
@@ -60,7 +60,7 @@ def moved_person(rig: PuppetRig, motion: Tensor) -> tuple[Tensor, Tensor]:
     turned = rig.head.seen(rig.head_lattice, motion[:, HEAD], gone)
     places = rig.pixels + upsampled(turned, height, width)
     lattice = rig.face_lattice
-    moved = mixed(rig.basis, controls(motion)).reshape(batch * 2, 2, lattice.rows, lattice.columns)
+    moved = mixed(rig.basis, controls(motion, rig.room)).reshape(batch * 2, 2, lattice.rows, lattice.columns)
     back = inverse(lattice, moved, steps=5, longest=0.07 * rig.u).reshape(batch, 4, lattice.rows, lattice.columns)
     chosen = places + lattice.sample(back[:, :2], places)
     # It matters which side of the mouth a pixel is on, from the lips down to where the jaw's motion ends.
@@ -106,7 +106,7 @@ def mixed(basis: Tensor, weights: Tensor) -> Tensor:
         [batch, size].
     """
     total = torch.zeros(weights.shape[0], basis.shape[1], device=basis.device)
-    for n in range(len(basis)):
+    for n in weights.abs().amax(dim=0).nonzero()[:, 0].tolist():  # the others would add exactly nothing
         total = total + weights[:, n, None] * basis[n]
     return total
 

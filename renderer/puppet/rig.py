@@ -25,7 +25,8 @@ from renderer.puppet.head import Bounds, HeadMap, head_map
 from renderer.puppet.lattice import Lattice, lattice_over
 from renderer.puppet.margins import Margins, margins
 from renderer.puppet.mouth import Mouth, find_mouth
-from renderer.puppet.muscles import fields
+from renderer.puppet.muscles import MUSCLES, fields
+from renderer.puppet.neutral import headroom, neutral
 from renderer.puppet.plate import taken_apart
 from renderer.puppet.ranges import ranges
 
@@ -34,7 +35,7 @@ FACE_CELL = 0.04
 """u between the nodes of the head's and the face's lattice."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class PuppetRig:
     """A portrait ready to be moved. What moves is a canvas: the part around the head, enlarged if the face is small.
 
@@ -54,6 +55,7 @@ class PuppetRig:
         head_lattice, head: of the head's motion; all coordinates are pixels of the canvas.
         face_lattice: of the muscles' fields.
         basis: float32 [controls, 4 * rows * columns], pixels: x and y above the parting line, x and y below it.
+        room: float32 [controls], how much of its motion each muscle has left in this face.
         mouth, eyes, folds: in pixels of the canvas.
         jaw: left, top, right, bottom in pixels: where the two sides of the mouth move differently.
         u: pixels of the canvas.
@@ -77,6 +79,7 @@ class PuppetRig:
     head: HeadMap
     face_lattice: Lattice
     basis: Tensor
+    room: Tensor
     mouth: Mouth
     eyes: tuple[Eye, Eye]
     folds: Folds
@@ -89,6 +92,18 @@ class PuppetRig:
     def size(self) -> tuple[int, int]:
         """Width and height of its frames."""
         return self.picture.shape[1], self.picture.shape[0]
+
+    @property
+    def focus(self) -> tuple[int, int, int, int]:
+        """The head and what is close around it."""
+        x, y, width, height = self.face.box
+        about = self.face.u
+        return (
+            max(0, round(x - 0.8 * about)),
+            max(0, round(y - 1.0 * about)),
+            min(self.size[0], round(x + width + 0.8 * about)),
+            min(self.size[1], round(y + height + 0.7 * about)),
+        )
 
     def to(self, device: torch.device) -> PuppetRig:
         """The same rig with its arrays on a device."""
@@ -145,32 +160,34 @@ def build_rig(picture: NDArray[np.uint8], face: Face, matte: NDArray[np.float32]
     mouth = find_mouth(colours, mesh, frame)
     face_lattice, basis = _basis(frame, mesh, head, head_lattice, mouth)
     irises, contours = placed(face.irises), placed(face.contours)
+    remaining = headroom(neutral(face))
     return PuppetRig(
-        picture,
-        matte,
-        face,
-        frame,
-        stage,
-        added,
-        factor,
-        _planes(colours),
-        _planes(person),
-        _planes(plate),
-        _planes(rest),
-        Lattice(0.0, 0.0, 1.0, width, height).nodes()[None],
-        head_lattice,
-        head,
-        face_lattice,
-        basis,
-        mouth,
-        (
+        picture=picture,
+        matte=matte,
+        face=face,
+        frame=frame,
+        stage=stage,
+        margins=added,
+        factor=factor,
+        still=_planes(colours),
+        source=_planes(person),
+        plate=_planes(plate),
+        rest=_planes(rest),
+        pixels=Lattice(0.0, 0.0, 1.0, width, height).nodes()[None],
+        head_lattice=head_lattice,
+        head=head,
+        face_lattice=face_lattice,
+        basis=basis,
+        room=torch.tensor([remaining.get(name, 1.0) for name in MUSCLES], dtype=torch.float32),
+        mouth=mouth,
+        eyes=(
             find_eye(0, person[..., :3], mesh, irises[0], contours[0], frame),
             find_eye(1, person[..., :3], mesh, irises[1], contours[1], frame),
         ),
-        find_folds(colours, frame, mesh, head, head_lattice),
-        mouth.axes.box((-0.35, 1.35), (0.2 * u, float(mouth.axes.of_points(mesh[[CHIN], :2])[0, 1]) - 1.0 * u)),
-        u,
-        ranges(head, head_lattice, person[..., 3], bounds, head_pose(face.mesh).yaw),
+        folds=find_folds(colours, frame, mesh, head, head_lattice),
+        jaw=mouth.axes.box((-0.35, 1.35), (0.2 * u, float(mouth.axes.of_points(mesh[[CHIN], :2])[0, 1]) - 1.0 * u)),
+        u=u,
+        ranges=ranges(head, head_lattice, person[..., 3], bounds, head_pose(face.mesh).yaw),
     )
 
 
