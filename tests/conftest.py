@@ -4,6 +4,8 @@ Property tests draw the same examples on every run, so that a failure belongs to
 off, since a busy machine is not a failing one. `pytest --hypothesis-profile=search` looks further, with new examples.
 """
 
+import os
+
 from collections.abc import Iterator
 
 import numpy as np
@@ -17,6 +19,9 @@ from renderer.sample import NAME, sample_portrait
 from renderer.weights import State, Weights, open_weights
 from runtime.take import Loaded
 from tests.takes import load_tables
+
+# Tests run in as many processes as there are processors: threads of torch on top of that would wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("search", max_examples=2000, deadline=None, print_blob=True)

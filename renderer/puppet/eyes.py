@@ -105,8 +105,9 @@ def find_eye(which: int, colours: NDArray[np.float32], mesh: Points, iris: Point
     edge, low = 0.06 * u / lids.axes.width, float(lids.lower.min())
     box = lids.axes.box((min(first - edge, -0.1), max(last + edge, 1.1)), (float(brow.max()), low - (REACH_BELOW + 0.03) * u))
     opening = lids.axes.box((first, last), (float(lids.upper.max()) + 0.05 * u, low - 0.02 * u))
-    left, top = max(box[0] - 3, 0), max(box[1] - 3, 0)
-    part = np.ascontiguousarray(colours[top : max(box[3], top) + 4, left : max(box[2], left) + 4])
+    # Of an eye that lies outside of the picture, the last pixels at the border are taken.
+    left, top = (max(0, min(low - 3, side - 8)) for low, side in zip(box, colours.shape[1::-1], strict=False))
+    part = np.ascontiguousarray(colours[top : max(box[3], top + 4) + 4, left : max(box[2], left + 4) + 4])
     around = Around.of(lids, part.shape, left, top)
     x, y, radius = find_iris(part, iris - [left, top], np.clip(np.minimum(around.below, around.above) + 0.5, 0, 1), u)
     layers = find_eyeball(part, around, (x, y, radius), u)

@@ -119,11 +119,14 @@ def find_folds(
     """
     ring = mesh[list(FACE_OVAL), :2]
     height, width = colours.shape[:2]
-    left, top = (max(0, int(low)) for low in ring.min(axis=0))
-    right, bottom = (min(end, int(high) + 2) for end, high in zip((width, height), ring.max(axis=0), strict=True))
+    left, top = (max(0, min(end - 2, int(low))) for end, low in zip((width, height), ring.min(axis=0), strict=True))
+    right, bottom = (
+        max(start + 2, min(end, int(high) + 2))
+        for start, end, high in zip((left, top), (width, height), ring.max(axis=0), strict=True)
+    )
     u = frame.scale
     step = max(1.0, u / FINE_ENOUGH)
-    columns, rows = round((right - left) / step), round((bottom - top) / step)
+    columns, rows = max(2, round((right - left) / step)), max(2, round((bottom - top) / step))
     x = left - 0.5 + (np.arange(columns) + 0.5) * ((right - left) / columns)
     y = top - 0.5 + (np.arange(rows) + 0.5) * ((bottom - top) / rows)
     x, y = np.meshgrid(x, y)

@@ -239,7 +239,7 @@ def turned(ball: Eyeball, places: Tensor, shift: Tensor) -> Tensor:
     """
     part = (shift / ball.radius)[:, :, None, None]
     facing = (1 - part.square().sum(dim=1, keepdim=True)).clamp_min(0.2).sqrt()
-    centre = torch.tensor(ball.centre, device=places.device)[None, :, None, None]
-    away = places - centre - shift[:, :, None, None]
+    centred = torch.stack([places[:, 0] - ball.centre[0], places[:, 1] - ball.centre[1]], dim=1)
+    away = centred - shift[:, :, None, None]
     along = (away * part).sum(dim=1, keepdim=True) / (facing * (1 + facing))
     return places - shift[:, :, None, None] + part * along

@@ -68,9 +68,6 @@ class HeadMap:
     axes: Tensor
     scale: float
 
-    def to(self, device: torch.device) -> HeadMap:
-        return HeadMap(self.points.to(device), self.follow.to(device), self.pivot.to(device), self.axes.to(device), self.scale)
-
     def displacement(self, pose: Tensor) -> Tensor:
         """Where the nodes go.
 

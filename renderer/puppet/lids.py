@@ -167,7 +167,7 @@ def _evidence(patch: Field, t: Field, v: Field, upper: Field, lower: Field, widt
     # The line of lashes: darker than the lid above it and than the eye below.
     dark = sum(w * np.clip(beside(light, d) - light, -0.3 * contrast, contrast) for w, d in ((1.0, 0.018), (0.7, -0.018)))
     # Beyond the networks' lids only what is brighter and paler than skin counts as eye: lashes and shadows are neither.
-    pale = np.clip((luminance(patch) / luminance(skin)[:, None] - 0.8) / 0.15, 0, 1)
+    pale = np.clip((luminance(patch) / np.maximum(luminance(skin), 0.02)[:, None] - 0.8) / 0.15, 0, 1)
     ruddy = np.maximum(_saturation(skin), 0.15)[:, None]
     pale *= np.clip((_saturation(skin)[:, None] - _saturation(patch)) / ruddy * 3, 0, 1)
     out = np.maximum(
@@ -186,7 +186,8 @@ def _evidence(patch: Field, t: Field, v: Field, upper: Field, lower: Field, widt
 
 def _strangeness(patch: Field, t: Field, v: Field, up: Field, low: Field, u: float) -> tuple[Field, Field]:
     """How unlike the skin below the eye each place is, about 1 in the eye, and that skin's colour [columns, 3]."""
-    rows = ((v < low - 0.045 * u) & (v > low - 0.09 * u)).astype(np.float64)
+    under = np.maximum(low, v[0] + 0.1 * u)  # of an eye that is drawn very large, the patch shows no skin but at its end
+    rows = ((v < under - 0.045 * u) & (v > under - 0.09 * u)).astype(np.float64)
     skin = gaussian_filter1d(
         (patch * rows[..., None]).sum(axis=1) / rows.sum(axis=1)[:, None], 0.05 / GRID, axis=0, mode="nearest"
     )

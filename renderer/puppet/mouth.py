@@ -317,7 +317,7 @@ def paint(
 
 
 def _rgb(colour: Colour, like: Tensor) -> Tensor:
-    return torch.tensor(colour, device=like.device, dtype=like.dtype)[None, :, None, None]
+    return torch.cat([like.new_full((1, 1, 1, 1), part) for part in colour], dim=1)  # a copy to a GPU would wait for it
 
 
 def _ramp(x: Tensor, low: float, high: float) -> Tensor:

@@ -114,7 +114,8 @@ def mixed(basis: Tensor, weights: Tensor) -> Tensor:
 def _window(rig: PuppetRig, box: tuple[int, int, int, int], gone: Tensor, room: float) -> Window:
     """The window in which a box of the portrait is seen once the head has gone somewhere."""
     left, top, right, bottom = box
-    centre = torch.tensor([(left + right) / 2, (top + bottom) / 2], device=gone.device).expand(gone.shape[0], 2)
+    # Made where it is needed: copying even two numbers to a GPU waits for it.
+    centre = torch.stack([gone.new_full((gone.shape[0],), middle / 2) for middle in (left + right, top + bottom)], dim=1)
     moved = rig.head_lattice.sample(gone, centre[:, :, None, None])[:, :, 0, 0]
     # A head that tilts by 20 degrees needs a box that much larger.
     wide, high = right - left, bottom - top
@@ -133,8 +134,7 @@ def _gaze(motion: Tensor, side: str) -> Tensor:
 def sample(picture: Tensor, places: Tensor) -> Tensor:
     """Bicubic samples [batch, channels, h, w] of a picture [1, channels, H, W] at pixels [batch, 2, h, w]."""
     height, width = picture.shape[2:]
-    scale = torch.tensor([2 / (width - 1), 2 / (height - 1)], device=places.device)[None, :, None, None]
-    grid = (places * scale - 1).permute(0, 2, 3, 1)
+    grid = torch.stack([places[:, 0] * (2 / (width - 1)) - 1, places[:, 1] * (2 / (height - 1)) - 1], dim=-1)
     return grid_sample(
         picture.expand(places.shape[0], -1, -1, -1), grid, mode="bicubic", padding_mode="border", align_corners=True
     )
