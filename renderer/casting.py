@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from renderer.errors import RendererError
 from renderer.faces import Face
 from renderer.pose import head_pose
@@ -14,22 +16,27 @@ PROFILE = 50.0
 """Degrees of yaw from which one eye and half of the mouth are out of sight."""
 TURNED = 30.0
 """Degrees of yaw from which the hidden half of the face has to be made up when the head turns back."""
+TILTED = 60.0
+"""Degrees of roll from which the neck is no longer below the head, where it is looked for; judgement."""
+CUT, HALF = 0.97, 0.5
+"""Share of the mesh's points inside the picture below which its border cuts the face, and too much is missing; judgement."""
 
 
 class FaceError(RendererError):
     """There is no face, or not the one that was asked for, or it cannot be seen well enough."""
 
 
-def cast(faces: Sequence[Face], wanted: int | None, name: str) -> tuple[Face, tuple[str, ...]]:
+def cast(faces: Sequence[Face], wanted: int | None, name: str, size: tuple[int, ...]) -> tuple[Face, tuple[str, ...]]:
     """The face that acts, and notes about it.
 
     Args:
         faces: of the portrait, the largest first.
         wanted: 1 for the largest; None for the largest, with a note if there are more.
         name: of the portrait, for messages.
+        size: its width and height, pixels.
 
     Raises:
-        FaceError: there is no such face, or it is seen from the side.
+        FaceError: there is no such face, it is seen from the side, or half of it lies outside of the picture.
     """
     if not faces:
         raise FaceError(
@@ -49,7 +56,18 @@ def cast(faces: Sequence[Face], wanted: int | None, name: str) -> tuple[Face, tu
         notes.append(
             f"the face is only {width:.0f} pixels wide, so there is little detail to move; a larger picture looks better"
         )
-    yaw = abs(head_pose(face.mesh)[0])
+    points = face.mesh[:, :2]
+    inside = float(((points > -0.5) & (points < np.array(size) - 0.5)).all(axis=1).mean())
+    if inside < HALF:
+        raise FaceError(
+            f"{name}: more than half of the face lies outside of the picture. Give a portrait that shows the whole face."
+        )
+    if inside < CUT:
+        notes.append("the picture's border cuts through the face; a portrait that shows all of it looks better")
+    pose = head_pose(face.mesh)
+    if abs(pose.roll) > TILTED:
+        notes.append(f"the head is tilted by about {abs(pose.roll):.0f} degrees; turn the picture upright for a better result")
+    yaw = abs(pose.yaw)
     if yaw > PROFILE:
         raise FaceError(
             f"{name}: the face is seen from the side (turned by about {yaw:.0f} degrees), so half of it is hidden. Give a "

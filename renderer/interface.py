@@ -1,8 +1,8 @@
 """What every renderer is: a portrait is prepared once, then any span of motion is turned into frames.
 
 Rules
-- `render` keeps nothing between calls: a frame depends on the rig and its own row of the motion, so chunks may be cut
-  anywhere, rendered in any order and on any worker of the same kind.
+- `render` keeps nothing between calls but what follows from the rig: a frame depends on that and its own row of the motion, so
+  chunks may be cut anywhere, rendered in any order and on any worker of the same kind.
 - Frames are uint8 [frames, height, width, 3], or 4 with straight alpha where the backdrop is transparent.
 - A rig says what it can show; motion is eased into that before it is rendered (`renderer.motions.eased`).
 """

@@ -37,7 +37,18 @@ from renderer.video_files import FilePart, FolderPart, Numbered, VideoError, exp
 from renderer.video_gif import GifEncoder, note
 from renderer.video_reading import FOLDER_NAMES, MAX_SIDE, VideoInfo, count_frames, probe, read_frames
 
-__all__ = ["GREEN", "Background", "Sink", "VideoError", "VideoInfo", "check_output", "open_sink", "probe", "read_frames"]
+__all__ = [
+    "GREEN",
+    "Background",
+    "Sink",
+    "VideoError",
+    "VideoInfo",
+    "check_output",
+    "open_sink",
+    "picture_size",
+    "probe",
+    "read_frames",
+]
 
 Background: TypeAlias = Literal["keep", "alpha", "green"] | tuple[int, int, int]
 """What lies behind the person: what the picture shows, nothing, chroma-key green, or a colour in 0..255."""
@@ -102,6 +113,19 @@ def check_output(path: str | Path, background: Background = "keep") -> None:
         VideoError: it does not, or the format cannot keep the alpha that is asked for.
     """
     _sequence(path) or _ending(Path(path), background)
+
+
+def picture_size(path: str | Path, width: int, height: int, background: Background = "keep") -> tuple[int, int]:
+    """Width and height of what is written of frames: formats that halve colour make odd sides even by one more column or row.
+
+    Raises:
+        VideoError: as for `check_output`.
+    """
+    ending = "" if _sequence(path) else _ending(Path(path), background)
+    coding = (TRANSPARENT if background == "alpha" else OPAQUE).get(ending)
+    if coding is None or not coding.halved:
+        return width, height
+    return width + width % 2, height + height % 2
 
 
 @contextlib.contextmanager

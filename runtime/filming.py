@@ -36,9 +36,13 @@ from runtime.renderers import Opened, open_renderer
 
 CHUNK = 16
 """Frames at once: enough for a GPU, and a moment's work for a processor, after which a signal is looked for."""
+MANY_PIXELS = 4_000_000
+"""Of a frame, from which rendering it takes more than a second on two cores."""
 CHUNK_BYTES = 64 * 2**20
 """Of the frames of a chunk."""
 _UNITS = {"degree": " degrees", "cm": " cm", "share": ""}
+_NAMED = 5
+"""The most channels beyond their own range that have a note of their own."""
 _NOTABLE = 0.05
 """Share of a range by which a value has to lie beyond it to be worth a word: less is hardly seen."""
 
@@ -137,12 +141,17 @@ def _refuse_overwriting(path: Path, portrait: Path, option: str) -> None:
         raise UsageError(f"{option} {path} is the portrait itself and would be replaced. Name another file.")
 
 
-def set_stage(options: FilmOptions, on_progress: Callable[[Progress], None] = lambda _: None) -> Stage:
+def set_stage(
+    options: FilmOptions,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    warn: Callable[[str], None] = lambda _: None,
+) -> Stage:
     """Read the portrait and prepare it.
 
     Args:
         options: what is asked for.
         on_progress: told how far the download of a model is.
+        warn: told before the work begins if it will take long.
 
     Raises:
         RendererError: the portrait cannot be used, there is no face in it, or a model is missing.
@@ -155,6 +164,9 @@ def set_stage(options: FilmOptions, on_progress: Callable[[Progress], None] = la
             f"{options.portrait} is {width:,} x {height:,} pixels and a video has at most {MAX_SIZE:,} each way. Give --size "
             "with the pixels of the longer side, such as 2160."
         )
+    if height * width > MANY_PIXELS:
+        faster = height * width / (1080 * 1080 * min(height, width) / max(height, width))
+        warn(f"frames of {width:,} x {height:,} pixels take seconds each; --size 1080 is about {faster:.0f} times as fast")
     opened = open_renderer(options.renderer, options.device, on_progress)
     rig = opened.renderer.prepare(portrait, face=options.face)
     notes = [*portrait.notes, *rig.notes]
@@ -195,6 +207,7 @@ def fitted(samples: Samples, rig: Rig) -> tuple[Samples, tuple[str, ...]]:
             f"{_spoken(each.channel)} eased from {each.worst:.3g} to {shown[each.frame, INDEX[each.channel]]:.3g}{unit}: this "
             "portrait cannot show more of it"
         )
+    cut = []
     for name, channel in CHANNELS.items():
         if name in rig.ranges:
             continue
@@ -205,7 +218,11 @@ def fitted(samples: Samples, rig: Rig) -> tuple[Samples, tuple[str, ...]]:
             continue
         np.clip(values, channel.low, channel.high, out=values)
         if excess > _NOTABLE * (channel.high - channel.low) and not channel.derived:
-            notes.append(f"{_spoken(name)} cut from {worst:.3g} to its range of {channel.low:g} to {channel.high:g}")
+            cut.append(f"{_spoken(name)} cut from {worst:.3g} to its range of {channel.low:g} to {channel.high:g}")
+    named = len(cut) if len(cut) <= _NAMED + 1 else _NAMED  # one more line says as much as "1 more"
+    notes += cut[:named]
+    if named < len(cut):
+        notes.append(f"values of {len(cut) - named} more channels cut to their ranges")
     return shown, tuple(notes)
 
 

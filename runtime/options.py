@@ -213,8 +213,12 @@ def video_rate(rate: Fraction, what: str) -> Fraction:
         what: it is, for the error.
 
     Raises:
-        UsageError: it is too fine a ratio.
+        UsageError: it is below 1, above MAX_FPS or too fine a ratio.
     """
+    if rate < 1:
+        raise UsageError(f"{what} is below the 1 that a video has at least. Give --fps with a rate such as 25.")
+    if rate > MAX_FPS:
+        raise UsageError(f"{what} is above the {MAX_FPS} that a video can have. Give --fps with a rate such as 25.")
     if rate.numerator > MAX_TERM or rate.denominator > MAX_TERM:
         raise UsageError(
             f"{what} is too fine a ratio for a video, which counts in numbers up to {MAX_TERM:,}. Give --fps with a rate such "

@@ -5,8 +5,13 @@ Only the points that muscles hold on to are where they belong; all others are sp
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
+from numpy.typing import NDArray
+
+from configs.mesh import builtin_mesh
+from renderer.faces import Face
 from renderer.puppet.anatomy import (
     BROW_LOWER,
     BROW_UPPER,
@@ -25,6 +30,7 @@ from renderer.puppet.anatomy import (
 )
 from renderer.puppet.geometry import Field, HeadFrame, Points
 
+WALL, SKIN, LIP, WHITE, IRIS = (90, 140, 190), (205, 160, 135), (175, 90, 85), (235, 230, 225), (70, 90, 110)
 NASOLABIAL = ((129, 203, 206, 216, 212), (358, 423, 426, 436, 432))
 
 
@@ -78,6 +84,38 @@ def drawn_mesh(u: float, x: float, y: float) -> tuple[HeadFrame, Points]:
     points = drawn_points()
     mesh = np.concatenate([frame.pixels(points), -u * points[:, 2:]], axis=1)
     return frame, mesh
+
+
+def found_face(mesh: Points) -> Face:
+    """A mesh as `renderer.faces` would give it, with the eyes that belong to it; they look straight ahead."""
+    u = float(np.hypot(*(mesh[263] - mesh[33])[:2]))
+    contours, irises = np.zeros((2, 71, 2)), np.zeros((2, 5, 2))
+    for side, (outer, inner) in enumerate(((33, 133), (263, 362))):
+        t = np.linspace(0, 1, 9)[:, None]
+        along = (1 - t) * mesh[outer, :2] + t * mesh[inner, :2]
+        arch = np.stack([np.zeros(9), np.sin(np.pi * t[:, 0])], axis=1)
+        contours[side, :9], contours[side, 9:16] = along + 0.045 * u * arch, (along - 0.07 * u * arch)[1:-1]
+        rim = 0.065 * u * np.array([[0, 0], [-1, 0], [0, -1], [1, 0], [0, 1]])
+        irises[side] = (mesh[outer, :2] + mesh[inner, :2]) / 2 + rim
+    low, high = mesh[:, :2].min(axis=0), mesh[:, :2].max(axis=0)
+    box = (float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1]))
+    return Face(box, 1.0, 1.0, mesh.astype(np.float32), irises.astype(np.float32), contours.astype(np.float32))
+
+
+def drawn_portrait(
+    u: float, x: float, y: float, width: int, height: int
+) -> tuple[NDArray[np.uint8], Face, NDArray[np.float32]]:
+    """The face, bald and without a neck, in plain colours before a wall: picture, face and matte, as a rig wants them."""
+    _, mesh = drawn_mesh(u, x, y)
+    face = found_face(mesh)
+    picture, matte = np.full((height, width, 3), WALL, np.uint8), np.zeros((height, width), np.float32)
+    rings = builtin_mesh().rings
+    for ring, colour in ((rings.oval, SKIN), (rings.lips_outer, LIP), (rings.eye_right, WHITE), (rings.eye_left, WHITE)):
+        cv2.fillPoly(picture, [np.round(mesh[list(ring), :2]).astype(np.int32)], colour)
+    for iris in face.irises:
+        cv2.circle(picture, (round(float(iris[0, 0])), round(float(iris[0, 1]))), round(0.05 * u), IRIS, -1)
+    cv2.fillPoly(matte, [np.round(mesh[list(rings.oval), :2]).astype(np.int32)], 1.0)
+    return picture, face, matte
 
 
 def grid(cell: float = 0.02) -> tuple[Field, Field]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 
 from fractions import Fraction
 from pathlib import Path
@@ -166,6 +167,12 @@ def test_a_channel_beyond_its_own_range_is_cut_and_told(stage):
     shown, notes = fitted(motion(3, eyeBlinkLeft=[0.2, 1.4, -0.3], jawOpen=[0, 1.001, 0]), stage.rig)
     assert shown[:, BLINK].tolist() == pytest.approx([0.2, 1, 0])
     assert notes == ("eye blink left cut from 1.4 to its range of 0 to 1",)
+
+
+def test_many_channels_beyond_their_ranges_are_told_in_a_few_lines(stage):
+    _, notes = fitted(np.full((2, len(NAMES)), 2, np.float32), stage.rig)
+    assert len(notes) == 6
+    assert re.fullmatch(r"values of [0-9]+ more channels cut to their ranges", notes[-1])
 
 
 # --------------------------------------------------------------------------------------------------------- preparing

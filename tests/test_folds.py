@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from configs.puppet import builtin_muscles
-from protocol.channels import INDEX, NAMES
+from configs.puppet import MuscleTable, builtin_muscles
+from protocol.channels import INDEX, NAMES, both_sides
 from renderer.puppet.folds import SHAPES, Folds, find_folds
 from renderer.puppet.head import HeadMap
 from renderer.puppet.lattice import Lattice
@@ -17,13 +17,13 @@ U, HEIGHT, WIDTH = 80.0, 260, 220
 MIDDLE = (110.0, 110.0)
 
 
-def prepared(colours: np.ndarray) -> Folds:
+def prepared(colours: np.ndarray, table: MuscleTable | None = None) -> Folds:
     frame, mesh = drawn_mesh(U, *MIDDLE)
     lattice = Lattice(0.0, 0.0, 10.0, WIDTH // 10 + 1, HEIGHT // 10 + 1)
     flat = torch.zeros(3, lattice.rows, lattice.columns)
     unused = {field.name: torch.zeros(3, 3) for field in dataclasses.fields(HeadMap)}
     head = HeadMap(**{**unused, "points": flat})  # type: ignore[arg-type]  # of the map only the depth is looked at
-    return find_folds(colours, frame, mesh, head, lattice)
+    return find_folds(colours, frame, mesh, head, lattice, table)
 
 
 def skin(grey: bool = False) -> np.ndarray:
@@ -56,6 +56,26 @@ def spot(shade: torch.Tensor, x: float, y: float) -> float:
 
 def test_the_table_and_the_shapes_have_the_same_names():
     assert set(SHAPES) == set(builtin_muscles().folds)
+
+
+@pytest.mark.parametrize("strength", ["shade", "light", "detail"])
+def test_each_strength_in_the_table_is_seen_in_its_fold(folds, strength):
+    entries = builtin_muscles().model_dump()
+    for entry in entries["folds"].values():
+        entry[strength] /= 2
+    halved = prepared(skin(), MuscleTable(**entries))
+    for n, entry in enumerate(builtin_muscles().folds.values()):
+        for side in (0, 1):
+            differs = not torch.equal(folds.textures[2 * n + side], halved.textures[2 * n + side])
+            assert differs == (getattr(entry, strength) > 0)
+    assert torch.equal(folds.shares, halved.shares)
+
+
+def test_each_cause_in_the_table_brings_its_fold_about(folds):
+    causes = [(n, name, share) for n, entry in enumerate(builtin_muscles().folds.values()) for name, share in entry.by.items()]
+    for n, name, share in causes:
+        deep = folds.strengths(motion(**dict.fromkeys(both_sides(name), 1.0)))[0]
+        assert deep[2 * n : 2 * n + 2] == pytest.approx(np.full(2, share**1.5), abs=1e-6)
 
 
 def test_a_face_at_rest_has_no_shading_at_all(folds):

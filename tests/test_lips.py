@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from configs.puppet import MuscleTable, builtin_muscles
 from protocol.channels import both_sides
 from renderer.puppet.anatomy import CORNERS, LOWER, LOWER_OUTER, UNDER_NOSE, UPPER, UPPER_OUTER
 from renderer.puppet.geometry import CM_PER_U, Field
 from renderer.puppet.lattice import Lattice, inverse, jacobian
-from renderer.puppet.lips import JAW
+from renderer.puppet.lips import JAW_CHANNELS, jaw_ways
 from renderer.puppet.muscles import MUSCLES, fields
 from tests.drawn_face import drawn_anchors, drawn_points, grid
 
@@ -213,5 +214,15 @@ def test_skin_never_folds_and_the_way_back_is_found(basis, channels):
 
 def test_teeth_of_the_jaw_go_with_the_chin(basis):
     point, side = mouth_points()["lower"]
-    for name, way in JAW.items():
+    for name, way in zip(JAW_CHANNELS, jaw_ways(builtin_muscles()), strict=True):
         assert at(basis[MUSCLES.index(name)][side], point)[:2] == pytest.approx(np.array(way[:2]) * CM_PER_U, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("channel", "part"), [(channel, part) for channel in JAW_CHANNELS for part in builtin_muscles().muscles[channel]]
+)
+def test_each_part_of_the_jaws_motion_takes_its_teeth_along(channel, part):
+    entries = builtin_muscles().model_dump()
+    entries["muscles"][channel][part]["cm"] /= 2
+    ways = zip(jaw_ways(builtin_muscles()), jaw_ways(MuscleTable(**entries)), strict=True)
+    assert [name for name, (a, b) in zip(JAW_CHANNELS, ways, strict=True) if a != b] == [channel]

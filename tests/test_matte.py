@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from renderer.puppet.matte import firm, own_colours, reach, spread
+from renderer.puppet.matte import cut_by, firm, own_colours, reach, spread
 from tests.drawn_face import drawn_mesh
 
 U = 60.0
@@ -78,3 +78,15 @@ def test_colours_spread_from_where_they_are_known():
     known = (X < 100).astype(np.float32)
     picture = np.where(known[..., None] > 0, np.float32(0.25), np.float32(0.9)) * np.ones((1, 1, 3), np.float32)
     assert spread(picture, known, 3.0) == pytest.approx(0.25, abs=1e-3)
+
+
+def test_a_background_that_was_taken_away_is_believed_before_the_network():
+    hat = HEAD.copy()
+    hat[60:80, 130:190] = 1
+    assert np.array_equal(cut_by(hat, HEAD), hat)
+
+
+def test_of_a_picture_with_round_corners_only_the_person_is_cut_out():
+    disc = (np.hypot(X - 160, Y - 150) < 145).astype(np.float32)
+    assert np.array_equal(cut_by(disc, HEAD), np.minimum(disc, HEAD))
+    assert np.array_equal(cut_by(np.zeros_like(HEAD), HEAD), np.zeros_like(HEAD))

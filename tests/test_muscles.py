@@ -2,19 +2,34 @@ import numpy as np
 import pytest
 
 from configs.puppet import MuscleTable, builtin_muscles
-from protocol.channels import CHANNELS
+from protocol.channels import CHANNELS, both_sides
 from renderer.puppet.anatomy import CHEEK_BONES, CORNERS, WINGS, lower_half, ramp, upper_half
 from renderer.puppet.geometry import CM_PER_U, Field
 from renderer.puppet.muscles import MUSCLES, fields, muscles
 from tests.drawn_face import drawn_anchors, drawn_points, grid
 
-CELL = 0.02
+CELL, COARSE = 0.02, 0.08
+TABLE = builtin_muscles()
 
 
 @pytest.fixture(scope="module")
 def basis() -> Field:
     """Every field in u on a grid: [controls, sides of the mouth, 3, rows, columns]."""
     return fields(drawn_anchors(), *grid(CELL))
+
+
+@pytest.fixture(scope="module")
+def coarse() -> Field:
+    """The same on fewer nodes."""
+    return fields(drawn_anchors(), *grid(COARSE))
+
+
+def changed(entry: str, part: str, by: float) -> MuscleTable:
+    """The table with one part so many times as strong."""
+    entries = TABLE.model_dump()
+    found = entries["muscles"][entry][part]
+    found["share" if found["cm"] is None else "cm"] *= by
+    return MuscleTable(**entries)
 
 
 def at(field: Field, point: Field) -> Field:
@@ -31,8 +46,8 @@ def named(basis: Field, name: str, side: int = 0) -> Field:
 def test_every_muscle_is_a_channel_and_has_its_place():
     assert set(MUSCLES) <= set(CHANNELS)
     assert len(set(MUSCLES)) == len(MUSCLES)
-    assert tuple(muscles(builtin_muscles())) == MUSCLES
-    assert all(builtin_muscles().parts(name) for name in MUSCLES)
+    assert tuple(muscles(TABLE)) == MUSCLES
+    assert {channel for name in TABLE.muscles for channel in both_sides(name)} == set(MUSCLES)
 
 
 def test_fields_end_before_the_border_and_hold_numbers_only(basis):
@@ -52,13 +67,17 @@ def test_sided_muscles_mirror_each_other(basis):
 
 
 def test_strengths_come_from_the_table():
-    entries = builtin_muscles().model_dump()
-    entries["muscles"]["browInnerUp"]["up"]["cm"] *= 2
-    x, y = grid(CELL)
-    once, twice = (fields(drawn_anchors(), x, y, MuscleTable(**given)) for given in (builtin_muscles().model_dump(), entries))
-    changed = [name for name, a, b in zip(MUSCLES, once, twice, strict=True) if not np.array_equal(a, b)]
-    assert changed == ["browInnerUp"]
+    twice = fields(drawn_anchors(), *grid(COARSE), changed("browInnerUp", "up", 2))
+    once = fields(drawn_anchors(), *grid(COARSE))
     assert named(twice, "browInnerUp") == pytest.approx(2 * named(once, "browInnerUp"))
+
+
+@pytest.mark.parametrize(("entry", "part"), [(entry, part) for entry, parts in TABLE.muscles.items() for part in parts])
+def test_each_part_of_the_table_moves_what_it_stands_under_and_nothing_else(coarse, entry, part):
+    halved = fields(drawn_anchors(), *grid(COARSE), changed(entry, part, 0.5))
+    moved = {name for name, a, b in zip(MUSCLES, coarse, halved, strict=True) if not np.array_equal(a, b)}
+    follows = {"mouthClose"} if entry == "jawOpen" else set()  # it takes back what the jaw does
+    assert moved == {*both_sides(entry), *follows}
 
 
 def test_puffed_cheeks_go_out_and_the_corners_of_the_mouth_stay(basis):

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from runtime.options import (
     MAX_DIRECTION,
     MAX_EMOTION,
+    MAX_FPS,
     FilmOptions,
     UsageError,
     parse_background,
@@ -27,6 +28,7 @@ from runtime.options import (
     parse_seed,
     parse_size,
     parse_video_fps,
+    video_rate,
 )
 
 PARSERS = {
@@ -123,6 +125,12 @@ def test_a_rate_that_no_video_has_is_refused(text):
 def test_a_rate_that_is_no_number_is_refused(text):
     with pytest.raises(UsageError, match=r"is not a frame rate\. Give a number such as 25"):
         parse_fps(text)
+
+
+def test_a_rate_that_no_video_has_is_refused_wherever_it_comes_from():
+    assert video_rate(Fraction(MAX_FPS), "The rate") == MAX_FPS
+    with pytest.raises(UsageError, match=r"The rate is above the 240 that a video can have\. Give --fps"):
+        video_rate(MAX_FPS + Fraction(1, 1001), "The rate")
 
 
 def test_a_rate_too_fine_to_be_written_is_refused():

@@ -178,3 +178,9 @@ def test_an_output_may_have_any_name(tmp_path, name):
     assert json.loads((tmp_path / name).read_bytes())["format"] == "textuportray.motion"
     assert (tmp_path / Path(name).with_suffix(".take") / "journal.mcap").is_file()
     assert main(["replay", f"./{name}"]) == 0
+
+
+def test_a_videos_name_is_refused(tmp_path, capsys):
+    assert main(["plan", "She smiles", "-o", str(tmp_path / "smile.mp4")]) == 2
+    assert "animate" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from renderer.puppet.matte import firm
 from renderer.puppet.plate import backdrop, composed, taken_apart
 from renderer.puppet.render import sample
 from tests.drawn_face import drawn_mesh
@@ -33,8 +34,13 @@ def portrait() -> np.ndarray:
     return np.clip(cover * skin + (1 - cover) * wall(0.3 + 0.001 * X, 0.02), 0, 1).astype(np.float32)
 
 
+FOLLOW = np.ones(SHAPE, np.float32)
+
+
 def layers(picture: np.ndarray) -> list[torch.Tensor]:
-    return [torch.from_numpy(layer).permute(2, 0, 1)[None] for layer in taken_apart(picture, MATTE, MESH, U)]
+    return [
+        torch.from_numpy(layer).permute(2, 0, 1)[None] for layer in taken_apart(picture, MATTE, firm(MATTE, MESH, U), FOLLOW, U)
+    ]
 
 
 def pixels() -> torch.Tensor:
@@ -115,3 +121,15 @@ def test_what_the_layers_lack_fades_with_motion():
     assert shares[1] > 0.99
     assert shares == sorted(shares, reverse=True)
     assert shares[-1] == 0
+
+
+def test_what_the_matte_misses_stays_where_the_body_rests():
+    """The rim of a collar that has no alpha is neither the person's nor filled in: it is background like the rest."""
+    picture = portrait()
+    rim = (AWAY > 2) & (AWAY < 6)
+    picture[rim] = 0.05
+    alpha = firm(MATTE, MESH, U)
+    _, plate, _ = taken_apart(picture, MATTE, alpha, np.zeros(SHAPE, np.float32), U)
+    missed = rim & (alpha < 0.02)
+    assert missed.any()
+    assert np.array_equal(plate[missed], picture[missed])

@@ -107,6 +107,13 @@ def test_the_result_for_people_is_a_line_each(planned, capsys):
     assert sheet == "out.png: contact sheet"
 
 
+def test_the_size_that_is_told_is_the_videos(planned, capsys):
+    assert render("motion.json", "-o", "out.mp4", "--size", "47", "--json") == 0
+    result = json.loads(capsys.readouterr().out)
+    found = probe(Path("out.mp4"))
+    assert (result["width"], result["height"]) == (found.width, found.height) == (40, 48)
+
+
 # --------------------------------------------------------------------------------------------------------------- warned
 
 
@@ -165,12 +172,14 @@ def test_a_take_whose_own_video_it_becomes_keeps_what_it_was_made_with(planned):
         (["folder", "-o", "out.mp4"], "folder is a folder without a motion.json", 2),
         (["portrait.png", "-o", "out.mp4"], "portrait.png is no motion and has no take beside it", 2),
         (["words.json", "-o", "out.mp4"], "words.json is no motion", 1),
+        (["fast.json", "-o", "out.mp4"], "The motion's frame rate 1000000 is above the 240 that a video can have", 2),
         (["motion.json", "-o", "out.mp4", "--face", "3"], "there is no face 3", 1),
     ],
 )
 def test_what_cannot_be_rendered_is_one_line(planned, capsys, tmp_path, words, said, code):
     Path("folder").mkdir()
     Path("words.json").write_text("She smiles", encoding="utf-8")
+    Path("fast.json").write_text(Path("motion.json").read_text().replace('"fps":"25"', '"fps":"1000000"'), encoding="utf-8")
     before = left(tmp_path)
     assert render(*words) == code
     printed = capsys.readouterr()

@@ -17,7 +17,7 @@ import pytest
 
 from PIL import Image
 
-from renderer.video import GREEN, VideoError, check_output, open_sink, probe, read_frames
+from renderer.video import GREEN, VideoError, check_output, open_sink, picture_size, probe, read_frames
 from renderer.video_encoding import OPAQUE, TRANSPARENT, planes
 from renderer.video_files import Numbered
 from renderer.video_gif import kept_every
@@ -142,6 +142,16 @@ def test_halved_colour_lies_level_with_the_even_columns():
     picture[:, 4:, 2] = 255
     _, blue, _ = planes(picture, OPAQUE[".mp4"])
     assert blue[0].tolist() == [128, 128, 128 + 84, 240]
+
+
+@pytest.mark.parametrize("name", [*FILMS, "take.gif", "take_%02d.png"])
+@pytest.mark.parametrize("background", ["keep", "alpha"])
+def test_the_size_that_is_told_is_the_one_that_is_written(tmp_path, name, background):
+    if background == "alpha" and name in ("take.mp4", "take.mkv"):
+        return  # they keep no transparency
+    write(tmp_path / name, [in_front(0, 63, 47)] * 2, background=background)
+    height, width, _ = next(read_frames(tmp_path / name)).shape
+    assert picture_size(tmp_path / name, 63, 47, background) == (width, height)
 
 
 @pytest.mark.parametrize("name", ["take.mp4", "take.webm"])

@@ -49,7 +49,12 @@ CHIN, FOREHEAD, UNDER_NOSE = 152, 10, 2
 SIDES = ("Right", "Left")
 
 Parts = Mapping[str, float]
-"""How far each part of a muscle's motion goes at 1, in centimetres; from `configs/muscles.yaml`."""
+"""How far each part of a muscle's motion goes at 1, in centimetres or as a share; from `configs/muscles.yaml`."""
+
+
+def which(sign: float) -> int:
+    """Where a side is in a pair: -1 is the subject's right, 1 the left."""
+    return 0 if sign < 0 else 1
 
 
 def cm(length: float) -> float:
@@ -106,7 +111,6 @@ class Place:
     Attributes:
         x, y: [...] head coordinates.
         outside: [...] distance from the face's oval, 0 inside.
-        upper, lower: [...] y where a side's own muscles are looked up: beyond the parting line, that line.
         t: [...] along the mouth: -1 at the right corner, 0 in the middle, 1 at the left one.
         middle: [...] 1 in the middle of the mouth, 0 at the corners and beyond.
     """
@@ -114,13 +118,8 @@ class Place:
     x: Field
     y: Field
     outside: Field
-    upper: Field
-    lower: Field
     t: Field
     middle: Field
-
-    def level(self, side: int) -> Field:
-        return self.upper if side == UPPER else self.lower
 
 
 def polyline_distance(x: Field, y: Field, line: Points) -> Field:
@@ -164,18 +163,7 @@ def place(anchors: Anchors, x: Field, y: Field) -> Place:
     right, left = anchors.corners[:, 0]
     centre = (right + left) / 2
     t = np.where(x < centre, (x - centre) / (centre - right), (x - centre) / (left - centre))
-    within = smooth(1.08, 0.85, np.abs(t))
-    upper = curve(anchors.upper_edge, x)
-    lower = curve(anchors.lower_edge, x)
-    return Place(
-        x,
-        y,
-        outside,
-        y + within * (np.maximum(y, upper) - y),
-        y + within * (np.minimum(y, lower) - y),
-        t,
-        np.clip(1 - t * t, 0, 1),
-    )
+    return Place(x, y, outside, t, np.clip(1 - t * t, 0, 1))
 
 
 Weights = tuple[Field, Field, Field]

@@ -18,6 +18,7 @@ from renderer.puppet.anatomy import (
     cm,
     half,
     nothing,
+    which,
 )
 from renderer.puppet.geometry import smooth
 
@@ -45,7 +46,7 @@ def cheek_squint(sign: float, parts: Parts) -> Muscle:
     """Orbicularis oculi, outer ring: the cheek's apple rises towards the eye; the lid has its own share of it."""
 
     def muscle(at: Place, anchors: Anchors, _side: int) -> Weights:
-        apple, bone = (anchors.points[both[0 if sign < 0 else 1]] for both in (CHEEKS, CHEEK_BONES))
+        apple, bone = (anchors.points[both[which(sign)]] for both in (CHEEKS, CHEEK_BONES))
         lift = bell(at, (apple[0] + bone[0]) / 2, (apple[1] + bone[1]) / 2, 0.38, 1.1) * half(at, sign)
         lift = lift * smooth(0.1, 0.0, at.outside)
         return nothing(at), cm(parts["up"]) * lift, cm(parts["forward"]) * lift
@@ -57,7 +58,7 @@ def nose_sneer(sign: float, parts: Parts) -> Muscle:
     """Levator labii superioris alaeque nasi: the wing of the nose rises, and the lip below it a little."""
 
     def muscle(at: Place, anchors: Anchors, side: int) -> Weights:
-        wing = anchors.points[WINGS[0 if sign < 0 else 1]]
+        wing = anchors.points[WINGS[which(sign)]]
         lift = bell(at, wing[0] * 1.05, wing[1] + 0.03, 0.33) * half(at, sign)
         lip = bell(at, wing[0], wing[1] - 0.14, 0.28) * half(at, sign) if side == UPPER else nothing(at)
         up = np.maximum(cm(parts["up"]) * lift, cm(parts["lip"]) * lip)

@@ -106,7 +106,7 @@ def find_eye(which: int, colours: NDArray[np.float32], mesh: Points, iris: Point
     box = lids.axes.box((min(first - edge, -0.1), max(last + edge, 1.1)), (float(brow.max()), low - (REACH_BELOW + 0.03) * u))
     opening = lids.axes.box((first, last), (float(lids.upper.max()) + 0.05 * u, low - 0.02 * u))
     # Of an eye that lies outside of the picture, the last pixels at the border are taken.
-    left, top = (max(0, min(low - 3, side - 8)) for low, side in zip(box, colours.shape[1::-1], strict=False))
+    left, top = (max(0, min(low - 3, side - 8)) for low, side in zip(box[:2], colours.shape[1::-1], strict=True))
     part = np.ascontiguousarray(colours[top : max(box[3], top + 4) + 4, left : max(box[2], left + 4) + 4])
     around = Around.of(lids, part.shape, left, top)
     x, y, radius = find_iris(part, iris - [left, top], np.clip(np.minimum(around.below, around.above) + 0.5, 0, 1), u)

@@ -13,7 +13,7 @@ import numpy as np
 
 from numpy.typing import NDArray
 
-from renderer.pose import head_pose, rotation
+from renderer.pose import Pose, head_pose, rotation
 
 Points = NDArray[np.float64]
 Field = NDArray[np.float64]
@@ -62,17 +62,27 @@ class HeadFrame:
         return np.stack([self.origin[0] + self.scale * camera[:, 0], self.origin[1] - self.scale * camera[:, 1]], axis=1)
 
 
-def head_frame(mesh: Points) -> HeadFrame:
-    """The head's axes, from the pose of its mesh.
+def turn_of(mesh: NDArray[np.floating]) -> Points:
+    """The rotation of a head in the picture's axes, [3, 3], as `renderer.pose.rotation` gives it.
 
-    The networks' pitch of a head that looks straight ahead is about -10 degrees (see `renderer.pose`), which is taken off.
+    The networks' pitch of a head that looks straight ahead is about -10 degrees (see `renderer.pose`), which is taken off. They
+    see each face upright, so that is about the head's own axis, however it is tilted.
 
     Args:
         mesh: [468, 3], pixels; z smaller nearer to the camera.
     """
-    pose = head_pose(mesh)
+    found: Points = rotation(head_pose(mesh)) @ rotation(Pose(0.0, PITCH_AHEAD, 0.0))
+    return found
+
+
+def head_frame(mesh: Points) -> HeadFrame:
+    """The head's axes, from the pose of its mesh.
+
+    Args:
+        mesh: [468, 3], pixels; z smaller nearer to the camera.
+    """
     flip = np.diag([1.0, -1.0, -1.0])  # from the picture's axes, y down and z away, to the camera's
-    axes = flip @ rotation(pose._replace(pitch=pose.pitch + PITCH_AHEAD)) @ flip
+    axes = flip @ turn_of(mesh) @ flip
     corners = mesh[list(EYE_CORNERS)].mean(axis=0)
     scale = float(np.linalg.norm(mesh[OUTER_LEFT] - mesh[OUTER_RIGHT]))
     return HeadFrame(corners[:2].astype(np.float64), scale, float(corners[2]), axes)

@@ -1,16 +1,15 @@
 """Muscles of the jaw and of the lips.
 
 There are two of each field, one for what lies above the mouth's parting line and one for what lies below: each goes on
-smoothly beyond the line, so that either can be inverted, and beyond the corners they are one.
+smoothly beyond the line, so that either can be inverted, and beyond the corners they are one. How far each part of a motion
+goes is the table's (`configs/muscles.yaml`); the shapes are here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 import numpy as np
 
+from configs.puppet import MuscleTable
 from renderer.puppet.anatomy import (
     CHEEKS,
     CHIN,
@@ -23,6 +22,7 @@ from renderer.puppet.anatomy import (
     WINGS,
     Anchors,
     Muscle,
+    Parts,
     Place,
     Weights,
     bell,
@@ -31,27 +31,37 @@ from renderer.puppet.anatomy import (
     half,
     nothing,
     place,
+    which,
 )
 from renderer.puppet.geometry import Field, Points, smooth
 
-DROP = cm(2.45)
-"""How far the lower lip goes down at jawOpen 1. The incisors part by 4 cm at most (45 to 55 mm voluntarily); a photograph
-bears about 60 % of it."""
-JAW: Mapping[str, tuple[float, float, float]] = MappingProxyType(
-    {
-        "jawOpen": (0.0, -DROP, -cm(1.1)),
-        "jawLeft": (cm(0.8), -cm(0.05), 0.0),
-        "jawRight": (-cm(0.8), -cm(0.05), 0.0),
-        "jawForward": (0.0, -cm(0.18), cm(0.7)),
-    }
-)
-"""Where the lower incisors go with each channel at 1, in u along the head's axes."""
+Way = tuple[float, float, float]
+
+JAW_CHANNELS = ("jawOpen", "jawLeft", "jawRight", "jawForward")
 HALF_MOUTH = 2.456
 """cm from the middle to a corner of the canonical face model's mouth: what goes inward does so in proportion."""
 NECK = 0.8
 """u below the jaw over which its motion ends."""
 BESIDE = 0.35
 """u beside the face over which the jaw's motion ends."""
+
+
+def jaw_ways(table: MuscleTable) -> tuple[Way, ...]:
+    """Where the lower incisors go with each of JAW_CHANNELS at 1, in u along the head's axes."""
+    opened, left, right, forward = (table.parts(name) for name in JAW_CHANNELS)
+    return _open(opened), _aside(1, left), _aside(-1, right), _forward(forward)
+
+
+def _open(parts: Parts) -> Way:
+    return 0.0, -cm(parts["down"]), -cm(parts["back"])
+
+
+def _aside(sign: float, parts: Parts) -> Way:
+    return sign * cm(parts["aside"]), -cm(parts["down"]), 0.0
+
+
+def _forward(parts: Parts) -> Way:
+    return 0.0, -cm(parts["down"]), cm(parts["forward"])
 
 
 def joined(muscle: Muscle) -> Muscle:
@@ -101,46 +111,56 @@ def _beyond(at: Place, anchors: Anchors, side: int) -> Field:
     return smooth(0.4, 0.0, at.y - curve(anchors.lower_edge, at.x))
 
 
-@joined
-def jaw_open(at: Place, anchors: Anchors, side: int) -> Weights:
-    weight = _jaw(at, anchors, side)
-    x, y, z = _opened(at)
-    return x * weight, y * weight, z * weight
-
-
-def _opened(at: Place) -> Weights:
-    """Where the jaw's opening takes what follows it wholly; a mouth becomes narrower."""
-    _, y, z = JAW["jawOpen"]
-    return 0.16 * y * np.clip(at.x / 0.5, -1, 1), y + nothing(at), z + nothing(at)
-
-
-def jaw_sideways(sign: float) -> Muscle:
+def jaw_open(parts: Parts) -> Muscle:
     @joined
     def muscle(at: Place, anchors: Anchors, side: int) -> Weights:
         weight = _jaw(at, anchors, side)
-        x, y, _ = JAW["jawLeft"]
-        return sign * x * weight, y * weight, nothing(at)
+        x, y, z = _opened(at, parts)
+        return x * weight, y * weight, z * weight
 
     return muscle
 
 
-@joined
-def jaw_forward(at: Place, anchors: Anchors, side: int) -> Weights:
-    weight = _jaw(at, anchors, side)
-    _, y, z = JAW["jawForward"]
-    return 0.03 * at.x * weight, y * weight, z * weight
+def _opened(at: Place, parts: Parts) -> Weights:
+    """Where the jaw's opening takes what follows it wholly; a mouth becomes narrower."""
+    _, y, z = _open(parts)
+    return 0.16 * y * np.clip(at.x / 0.5, -1, 1), y + nothing(at), z + nothing(at)
 
 
-@joined
-def mouth_close(at: Place, anchors: Anchors, side: int) -> Weights:
-    """Takes back what the jaw's opening does to the lips' edges, and closes lips that are open at rest."""
-    lips = _lips(at, anchors, *((0.16, 9.0) if side == UPPER else (9.0, 0.3))) * _beyond(at, anchors, side)
-    edges = (place(anchors, at.x, curve(line, at.x)) for line in (anchors.upper_edge, anchors.lower_edge))
-    upper, lower = (_jaw(edge, anchors, own) for own, edge in zip((UPPER, LOWER), edges, strict=True))
-    parted = lower - upper
-    share = (0.72 if side == LOWER else -0.28) * lips
-    x, y, z = _opened(at)
-    return -x * parted * share, (_rest_gap(at, anchors) - y * parted) * share, -z * parted * share
+def jaw_sideways(sign: float, parts: Parts) -> Muscle:
+    @joined
+    def muscle(at: Place, anchors: Anchors, side: int) -> Weights:
+        weight = _jaw(at, anchors, side)
+        x, y, _ = _aside(sign, parts)
+        return x * weight, y * weight, nothing(at)
+
+    return muscle
+
+
+def jaw_forward(parts: Parts) -> Muscle:
+    @joined
+    def muscle(at: Place, anchors: Anchors, side: int) -> Weights:
+        weight = _jaw(at, anchors, side)
+        _, y, z = _forward(parts)
+        return 0.03 * at.x * weight, y * weight, z * weight
+
+    return muscle
+
+
+def mouth_close(parts: Parts, opening: Parts) -> Muscle:
+    """Takes back what the jaw's opening, whose parts these are, does to the lips' edges; closes lips that are open at rest."""
+
+    @joined
+    def muscle(at: Place, anchors: Anchors, side: int) -> Weights:
+        lips = _lips(at, anchors, *((0.16, 9.0) if side == UPPER else (9.0, 0.3))) * _beyond(at, anchors, side)
+        edges = (place(anchors, at.x, curve(line, at.x)) for line in (anchors.upper_edge, anchors.lower_edge))
+        upper, lower = (_jaw(edge, anchors, own) for own, edge in zip((UPPER, LOWER), edges, strict=True))
+        parted = lower - upper
+        share = (parts["lower up"] if side == LOWER else -parts["upper down"]) * lips
+        x, y, z = _opened(at, opening)
+        return -x * parted * share, (_rest_gap(at, anchors) - y * parted) * share, -z * parted * share
+
+    return muscle
 
 
 def _rest_gap(at: Place, anchors: Anchors) -> Field:
@@ -170,15 +190,24 @@ def _from_edge(at: Place, anchors: Anchors, side: int) -> Field:
     return np.clip((inner - at.y) / np.maximum(inner - outer, 0.03), 0, 1)
 
 
-@joined
-def funnel(at: Place, anchors: Anchors, side: int) -> Weights:
-    lips = _lips(at, anchors)
+def funnel(parts: Parts) -> Muscle:
+    @joined
+    def muscle(at: Place, anchors: Anchors, side: int) -> Weights:
+        lips = _lips(at, anchors)
+        apart = cm(parts["upper up"]) if side == UPPER else -cm(parts["lower down"])
+        bulge = 0.7 + 0.3 * _from_edge(at, anchors, side)
+        forward = cm(parts["forward"]) * _rounded(at)
+        return _inward(at, anchors, parts["in"]) * lips, apart * _along(at, LOWER) * lips * bulge, forward * lips
+
+    return muscle
+
+
+def _inward(at: Place, anchors: Anchors, length: float) -> Field:
+    """Towards the middle of the mouth: so many centimetres at the corners of the canonical face's, less within."""
     centre = anchors.corners[:, 0].mean()
     half_width = (anchors.corners[1, 0] - anchors.corners[0, 0]) / 2
-    inward = -0.36 / HALF_MOUTH * np.clip(at.x - centre, -1.15 * half_width, 1.15 * half_width) * lips
-    apart = cm(0.28) if side == UPPER else -cm(0.42)
-    bulge = 0.7 + 0.3 * _from_edge(at, anchors, side)
-    return inward, apart * _along(at, LOWER) * lips * bulge, cm(0.3) * _rounded(at) * lips
+    inward: Field = -length / HALF_MOUTH * np.clip(at.x - centre, -1.15 * half_width, 1.15 * half_width)
+    return inward
 
 
 def _rounded(at: Place) -> Field:
@@ -187,84 +216,92 @@ def _rounded(at: Place) -> Field:
     return forward
 
 
-@joined
-def pucker(at: Place, anchors: Anchors, side: int) -> Weights:
-    lips = _lips(at, anchors, 0.2, 0.34)
-    centre = anchors.corners[:, 0].mean()
-    half_width = (anchors.corners[1, 0] - anchors.corners[0, 0]) / 2
-    inward = -0.68 / HALF_MOUTH * np.clip(at.x - centre, -1.15 * half_width, 1.15 * half_width) * lips
-    fuller = (1 if side == UPPER else -1) * cm(0.2) * _from_edge(at, anchors, side) * at.middle * lips
-    return inward, fuller, cm(0.36) * _rounded(at) * lips
+def pucker(parts: Parts) -> Muscle:
+    @joined
+    def muscle(at: Place, anchors: Anchors, side: int) -> Weights:
+        lips = _lips(at, anchors, 0.2, 0.34)
+        fuller = (1 if side == UPPER else -1) * cm(parts["fuller"]) * _from_edge(at, anchors, side) * at.middle
+        forward = cm(parts["forward"]) * _rounded(at)
+        return _inward(at, anchors, parts["in"]) * lips, fuller * lips, forward * lips
+
+    return muscle
 
 
-def mouth_sideways(sign: float) -> Muscle:
+def mouth_sideways(sign: float, parts: Parts) -> Muscle:
     @joined
     def muscle(at: Place, anchors: Anchors, _side: int) -> Weights:
         middle = anchors.corners.mean(axis=0)
         weight = bell(at, middle[0], middle[1], 0.62, 1.25)
         toward = 1 + 0.25 * np.clip(sign * at.t, -1, 1)
-        return sign * cm(0.62) * weight * toward, cm(0.08) * weight * np.clip(sign * at.t, 0, 1), nothing(at)
+        up = cm(parts["up"]) * weight * np.clip(sign * at.t, 0, 1)
+        return sign * cm(parts["aside"]) * weight * toward, up, nothing(at)
 
     return muscle
 
 
-def smile(sign: float) -> Muscle:
+def smile(sign: float, parts: Parts) -> Muscle:
     @joined
     def muscle(at: Place, anchors: Anchors, _side: int) -> Weights:
-        corner = anchors.corners[0 if sign < 0 else 1]
+        corner = anchors.corners[which(sign)]
         side_half = half(at, sign)
         pull = bell(at, corner[0] + sign * 0.02, corner[1] + 0.02, 0.58, 1.1) * side_half
-        cheek = anchors.points[CHEEKS[0 if sign < 0 else 1]]
+        cheek = anchors.points[CHEEKS[which(sign)]]
         lift = bell(at, cheek[0], cheek[1], 0.42, 1.1) * side_half
-        out = sign * (cm(0.66) * pull + cm(0.05) * lift)
-        return out, cm(0.72) * pull + cm(0.24) * lift, -cm(0.35) * pull + cm(0.25) * lift
+        out = sign * (cm(parts["out"]) * pull + cm(parts["cheek out"]) * lift)
+        up = cm(parts["up"]) * pull + cm(parts["cheek up"]) * lift
+        return out, up, -cm(parts["back"]) * pull + cm(parts["cheek forward"]) * lift
 
     return muscle
 
 
-def frown(sign: float) -> Muscle:
+def frown(sign: float, parts: Parts) -> Muscle:
     @joined
     def muscle(at: Place, anchors: Anchors, _side: int) -> Weights:
-        corner = anchors.corners[0 if sign < 0 else 1]
+        corner = anchors.corners[which(sign)]
         pull = bell(at, corner[0], corner[1] - 0.02, 0.46) * half(at, sign)
-        return sign * cm(0.15) * pull, -cm(0.68) * pull, -cm(0.1) * pull
+        return sign * cm(parts["out"]) * pull, -cm(parts["down"]) * pull, -cm(parts["back"]) * pull
 
     return muscle
 
 
-def dimple(sign: float) -> Muscle:
+def dimple(sign: float, parts: Parts) -> Muscle:
     @joined
     def muscle(at: Place, anchors: Anchors, _side: int) -> Weights:
-        corner = anchors.corners[0 if sign < 0 else 1]
+        corner = anchors.corners[which(sign)]
         pull = bell(at, corner[0], corner[1], 0.36) * half(at, sign)
-        return sign * cm(0.36) * pull, cm(0.05) * pull, -cm(0.2) * pull
+        return sign * cm(parts["out"]) * pull, cm(parts["up"]) * pull, -cm(parts["back"]) * pull
 
     return muscle
 
 
-def stretch(sign: float) -> Muscle:
+def stretch(sign: float, parts: Parts) -> Muscle:
     @joined
     def muscle(at: Place, anchors: Anchors, _side: int) -> Weights:
-        corner = anchors.corners[0 if sign < 0 else 1]
+        corner = anchors.corners[which(sign)]
         pull = bell(at, corner[0] + sign * 0.02, corner[1] - 0.04, 0.55) * half(at, sign)
-        return sign * cm(0.58) * pull, -cm(0.22) * pull, -cm(0.2) * pull
+        return sign * cm(parts["out"]) * pull, -cm(parts["down"]) * pull, -cm(parts["back"]) * pull
 
     return muscle
 
 
-def roll(rolled: int) -> Muscle:
+def roll(rolled: int, parts: Parts) -> Muscle:
     @joined
     def muscle(at: Place, anchors: Anchors, side: int) -> Weights:
         if side != rolled:
             return nothing(at), nothing(at), nothing(at)
         lips = _lips(at, anchors, 0.14, 0.2)
-        toward = -1 if side == UPPER else 1
-        thick = _thickness(at, anchors, side)
-        closing = 0.4 * _rest_gap(at, anchors)
-        turned = 0.5 * thick * _from_edge(at, anchors, side) * at.middle
-        return nothing(at), toward * (turned + closing) * lips, -cm(0.3) * lips * at.middle
+        thinner = _thinner(at, anchors, side, parts["turned"], parts["closed"])
+        return nothing(at), thinner * lips, -cm(parts["back"]) * lips * at.middle
 
     return muscle
+
+
+def _thinner(at: Place, anchors: Anchors, side: int, taken: float, closed: float) -> Field:
+    """How far up a lip goes that loses a share of its thickness, and that closes a share of the gap at rest."""
+    thick = _thickness(at, anchors, side)
+    gone = taken * thick * _from_edge(at, anchors, side) * at.middle
+    way: Field = (-1 if side == UPPER else 1) * (gone + closed * _rest_gap(at, anchors))
+    return way
 
 
 def _thickness(at: Place, anchors: Anchors, side: int) -> Field:
@@ -273,51 +310,55 @@ def _thickness(at: Place, anchors: Anchors, side: int) -> Field:
     return np.clip(curve(anchors.lower_edge, at.x) - curve(_line(anchors, LOWER_OUTER), at.x), 0, None)
 
 
-@joined
-def shrug_lower(at: Place, anchors: Anchors, side: int) -> Weights:
+def shrug_lower(parts: Parts) -> Muscle:
     """The chin boss pushes the lower lip up; closed lips go up together."""
-    chin = anchors.points[CHIN]
-    low = _lips(at, anchors, 0.16, 0.45)
-    rise = (cm(0.42) if side == LOWER else cm(0.27)) * low * np.maximum(at.middle, 0.15)
-    boss = bell(at, chin[0], chin[1] + 0.14, 0.42, 1.2) if side == LOWER else nothing(at)
-    return nothing(at), np.maximum(rise, cm(0.35) * boss), cm(0.3) * low
 
-
-@joined
-def shrug_upper(at: Place, anchors: Anchors, side: int) -> Weights:
-    lips = _lips(at, anchors, 0.2, 0.1)
-    weight = lips * np.maximum(at.middle, 0.1) * (1.0 if side == UPPER else 0.35)
-    return nothing(at), cm(0.3) * weight, cm(0.3) * weight
-
-
-def press(sign: float) -> Muscle:
     @joined
     def muscle(at: Place, anchors: Anchors, side: int) -> Weights:
-        lips = _lips(at, anchors, 0.14, 0.16) * half(at, sign)
-        toward = -1 if side == UPPER else 1
-        corner = anchors.corners[0 if sign < 0 else 1]
-        tight = bell(at, corner[0], corner[1], 0.3) * half(at, sign)
-        thick = _thickness(at, anchors, side)
-        squeezed = 0.28 * thick * _from_edge(at, anchors, side) * at.middle
-        closing = 0.45 * _rest_gap(at, anchors)
-        return sign * cm(0.14) * tight, toward * (squeezed + closing) * lips, -cm(0.1) * lips
+        chin = anchors.points[CHIN]
+        low = _lips(at, anchors, 0.16, 0.45)
+        rise = (cm(parts["lower up"]) if side == LOWER else cm(parts["upper up"])) * low * np.maximum(at.middle, 0.15)
+        boss = bell(at, chin[0], chin[1] + 0.14, 0.42, 1.2) if side == LOWER else nothing(at)
+        return nothing(at), np.maximum(rise, cm(parts["chin up"]) * boss), cm(parts["forward"]) * low
 
     return muscle
 
 
-def lower_down(sign: float) -> Muscle:
+def shrug_upper(parts: Parts) -> Muscle:
+    @joined
+    def muscle(at: Place, anchors: Anchors, side: int) -> Weights:
+        lips = _lips(at, anchors, 0.2, 0.1)
+        weight = lips * np.maximum(at.middle, 0.1) * (1.0 if side == UPPER else parts["lower"])
+        return nothing(at), cm(parts["up"]) * weight, cm(parts["forward"]) * weight
+
+    return muscle
+
+
+def press(sign: float, parts: Parts) -> Muscle:
+    @joined
+    def muscle(at: Place, anchors: Anchors, side: int) -> Weights:
+        lips = _lips(at, anchors, 0.14, 0.16) * half(at, sign)
+        corner = anchors.corners[which(sign)]
+        tight = bell(at, corner[0], corner[1], 0.3) * half(at, sign)
+        thinner = _thinner(at, anchors, side, parts["squeezed"], parts["closed"])
+        return sign * cm(parts["out"]) * tight, thinner * lips, -cm(parts["back"]) * lips
+
+    return muscle
+
+
+def lower_down(sign: float, parts: Parts) -> Muscle:
     @joined
     def muscle(at: Place, anchors: Anchors, side: int) -> Weights:
         if side == UPPER:
             return nothing(at), nothing(at), nothing(at)
         lips = _lips(at, anchors, 0.2, 0.36) * half(at, sign)
         weight = lips * np.clip(at.middle * 1.25, 0, 1)
-        return sign * cm(0.12) * weight, -cm(0.5) * weight, nothing(at)
+        return sign * cm(parts["out"]) * weight, -cm(parts["down"]) * weight, nothing(at)
 
     return muscle
 
 
-def upper_up(sign: float) -> Muscle:
+def upper_up(sign: float, parts: Parts) -> Muscle:
     @joined
     def muscle(at: Place, anchors: Anchors, side: int) -> Weights:
         if side == LOWER:
@@ -325,14 +366,18 @@ def upper_up(sign: float) -> Muscle:
         lips = _lips(at, anchors, 0.3, 0.2) * half(at, sign)
         fold = bell(at, sign * 0.24, float(anchors.points[WINGS[0], 1]) - 0.08, 0.34) * half(at, sign)
         weight = lips * np.clip(at.middle * 1.25, 0, 1)
-        return nothing(at), np.maximum(cm(0.48) * weight, cm(0.25) * fold), nothing(at)
+        return nothing(at), np.maximum(cm(parts["up"]) * weight, cm(parts["fold up"]) * fold), nothing(at)
 
     return muscle
 
 
-@joined
-def tongue_out(at: Place, anchors: Anchors, side: int) -> Weights:
+def tongue_out(parts: Parts) -> Muscle:
     """The lips make room for the tongue."""
-    lips = _lips(at, anchors, 0.14, 0.3)
-    room = smooth(0.85, 0.2, np.abs(at.t)) * lips
-    return nothing(at), (cm(0.1) if side == UPPER else -cm(0.3)) * room, nothing(at)
+
+    @joined
+    def muscle(at: Place, anchors: Anchors, side: int) -> Weights:
+        lips = _lips(at, anchors, 0.14, 0.3)
+        room = smooth(0.85, 0.2, np.abs(at.t)) * lips
+        return nothing(at), (cm(parts["upper up"]) if side == UPPER else -cm(parts["lower down"])) * room, nothing(at)
+
+    return muscle

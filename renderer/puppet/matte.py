@@ -33,6 +33,9 @@ SLACK = 0.04
 TRUST = (0.2, 0.95)
 """Coverage up to which the colours nearby are believed, and from which on the pixel's own. Mattes are off by a tenth or so,
 and what is behind is a guess, which unmixing would amplify where there is little of the person."""
+CROPPED = 0.2
+"""Share of what a transparent picture shows that may be taken for background before it counts as cropped rather than cut out:
+pets, hats and hands are, of a person whose background was taken away; judgement."""
 CRUMBS = 0.008
 """u: irregularities of the edge up to about twice this are smoothed; a painting's canvas and cracks make them."""
 
@@ -69,6 +72,21 @@ def firm(matte: Matte, mesh: NDArray[np.floating[Any]], u: float) -> Matte:
     core = cv2.erode(face, _disc(0.08 * u)) > 0
     alpha[core] = 1
     return alpha.astype(np.float32)
+
+
+def cut_by(alpha: Matte, matte: Matte) -> Matte:
+    """The matte of the person in a picture that is transparent in places.
+
+    A picture whose background was taken away knows its person better than a network does. One that was only cropped to a
+    circle, or has round corners, shows background too.
+
+    Args:
+        alpha: [height, width], 0..1, the picture's own.
+        matte: [height, width], 0..1, of the person, as a network found it.
+    """
+    kept = alpha > 0.5
+    background = float((matte[kept] < 0.5).mean()) if kept.any() else 1.0
+    return np.minimum(alpha, matte) if background > CROPPED else alpha
 
 
 def reach(picture: Picture, alpha: Matte, matte: Matte, u: float) -> NDArray[np.bool_]:

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
+from configs.puppet import MuscleTable, builtin_muscles
 from protocol.channels import INDEX
 from renderer.puppet.anatomy import CORNERS, cm
 from renderer.puppet.axes import Axes, look_up, smoothstep, steps
 from renderer.puppet.geometry import Field, HeadFrame, Points, smooth
-from renderer.puppet.lips import JAW
+from renderer.puppet.lips import JAW_CHANNELS, jaw_ways
 from renderer.puppet.parting import SURELY_OPEN, Edges, edge_points, find_edges
 from renderer.puppet.teeth import CROWN, find_rows
 
@@ -61,7 +62,7 @@ class Mouth:
         lean: how much a tongue goes aside, in pixels along T per pixel down.
         open: whether the portrait shows something between the lips.
         behind: what it shows there, if that is more than a slit.
-        jaw: float32 [n, 2], pixels that the lower teeth go with each channel of `JAW_CHANNELS`.
+        jaw: float32 [n, 2], pixels that the lower teeth go with each channel of `lips.JAW_CHANNELS`.
         enamel, gum, flesh, dark: colours of the teeth, the gums, the tongue and the rest in this picture's light.
         box: left, top, right, bottom in pixels: all that an open mouth can cover.
     """
@@ -83,17 +84,17 @@ class Mouth:
     box: tuple[int, int, int, int]
 
 
-JAW_CHANNELS = tuple(JAW)
 _JAW_COLUMNS = [INDEX[name] for name in JAW_CHANNELS]
 
 
-def find_mouth(picture: NDArray[np.float32], mesh: Points, frame: HeadFrame) -> Mouth:
+def find_mouth(picture: NDArray[np.float32], mesh: Points, frame: HeadFrame, table: MuscleTable | None = None) -> Mouth:
     """Measure a mouth.
 
     Args:
         picture: float32 [height, width, 3], 0..1.
         mesh: [468, 3], pixels.
         frame: of the head.
+        table: how far the jaw goes; the program's own by default.
     """
     u = frame.scale
     axes = Axes.between(*(mesh[i, :2] for i in CORNERS))
@@ -121,7 +122,7 @@ def find_mouth(picture: NDArray[np.float32], mesh: Points, frame: HeadFrame) -> 
     gum = colour(0.70, 0.40, 0.38, 0.5, 0.2 + 0.9 * light)
     box = axes.box((-0.22, 1.22), (0.17 * u, -0.6 * u))
     rows = find_rows(frame, mesh, axes, edges.lower)
-    jaw = np.array(list(JAW.values())) @ frame.axes[:2].T * [u, -u]
+    jaw = np.array(jaw_ways(table or builtin_muscles())) @ frame.axes[:2].T * [u, -u]
     return Mouth(
         axes,
         u,

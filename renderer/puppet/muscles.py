@@ -5,10 +5,14 @@ Fields live in head coordinates (u; see `geometry`) and are linear in the contro
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+
 import numpy as np
 
 from configs.puppet import MuscleTable, builtin_muscles
-from renderer.puppet.anatomy import LOWER, SIDES, UPPER, Anchors, Muscle, place
+from renderer.puppet.anatomy import LOWER, SIDES, UPPER, Anchors, Muscle, Parts, place
 from renderer.puppet.brows import brow_down, brow_inner_up, brow_outer_up
 from renderer.puppet.cheeks import cheek_puff, cheek_squint, nose_sneer
 from renderer.puppet.geometry import Field
@@ -33,44 +37,46 @@ from renderer.puppet.lips import (
     upper_up,
 )
 
-_WHOLE = {
-    "jawOpen": jaw_open,
-    "jawLeft": jaw_sideways(1),
-    "jawRight": jaw_sideways(-1),
-    "jawForward": jaw_forward,
-    "mouthClose": mouth_close,
-    "mouthFunnel": funnel,
-    "mouthPucker": pucker,
-    "mouthLeft": mouth_sideways(1),
-    "mouthRight": mouth_sideways(-1),
-    "mouthRollLower": roll(LOWER),
-    "mouthRollUpper": roll(UPPER),
-    "mouthShrugLower": shrug_lower,
-    "mouthShrugUpper": shrug_upper,
-    "tongueOut": tongue_out,
-}
-_SIDED = {
-    "mouthSmile": smile,
-    "mouthFrown": frown,
-    "mouthDimple": dimple,
-    "mouthStretch": stretch,
-    "mouthPress": press,
-    "mouthLowerDown": lower_down,
-    "mouthUpperUp": upper_up,
-}
-_WHOLE_BY_PARTS = {"cheekPuff": cheek_puff, "browInnerUp": brow_inner_up}
-_SIDED_BY_PARTS = {
-    "cheekSquint": cheek_squint,
-    "noseSneer": nose_sneer,
-    "browOuterUp": brow_outer_up,
-    "browDown": brow_down,
-}
-
-MUSCLES: tuple[str, ...] = (
-    *_WHOLE,
-    *_WHOLE_BY_PARTS,
-    *(stem + side for stem in (*_SIDED, *_SIDED_BY_PARTS) for side in SIDES),
+_JAW: Mapping[str, Callable[[Parts], Muscle]] = MappingProxyType(
+    {
+        "jawOpen": jaw_open,
+        "jawLeft": partial(jaw_sideways, 1),
+        "jawRight": partial(jaw_sideways, -1),
+        "jawForward": jaw_forward,
+    }
 )
+_WHOLE: Mapping[str, Callable[[Parts], Muscle]] = MappingProxyType(
+    {
+        "mouthFunnel": funnel,
+        "mouthPucker": pucker,
+        "mouthLeft": partial(mouth_sideways, 1),
+        "mouthRight": partial(mouth_sideways, -1),
+        "mouthRollLower": partial(roll, LOWER),
+        "mouthRollUpper": partial(roll, UPPER),
+        "mouthShrugLower": shrug_lower,
+        "mouthShrugUpper": shrug_upper,
+        "tongueOut": tongue_out,
+        "cheekPuff": cheek_puff,
+        "browInnerUp": brow_inner_up,
+    }
+)
+_SIDED: Mapping[str, Callable[[float, Parts], Muscle]] = MappingProxyType(
+    {
+        "mouthSmile": smile,
+        "mouthFrown": frown,
+        "mouthDimple": dimple,
+        "mouthStretch": stretch,
+        "mouthPress": press,
+        "mouthLowerDown": lower_down,
+        "mouthUpperUp": upper_up,
+        "cheekSquint": cheek_squint,
+        "noseSneer": nose_sneer,
+        "browOuterUp": brow_outer_up,
+        "browDown": brow_down,
+    }
+)
+
+MUSCLES: tuple[str, ...] = (*_JAW, "mouthClose", *_WHOLE, *(stem + side for stem in _SIDED for side in SIDES))
 """Every control that moves skin, by its channel's name."""
 
 
@@ -78,10 +84,10 @@ def muscles(table: MuscleTable) -> dict[str, Muscle]:
     """The muscles in the order of MUSCLES, as strong as a table says."""
     both = tuple(zip(SIDES, (-1.0, 1.0), strict=True))
     return {
-        **_WHOLE,
-        **{stem: muscle(table.parts(stem)) for stem, muscle in _WHOLE_BY_PARTS.items()},
-        **{stem + side: muscle(sign) for stem, muscle in _SIDED.items() for side, sign in both},
-        **{stem + side: muscle(sign, table.parts(stem)) for stem, muscle in _SIDED_BY_PARTS.items() for side, sign in both},
+        **{name: muscle(table.parts(name)) for name, muscle in _JAW.items()},
+        "mouthClose": mouth_close(table.parts("mouthClose"), table.parts("jawOpen")),
+        **{name: muscle(table.parts(name)) for name, muscle in _WHOLE.items()},
+        **{stem + side: muscle(sign, table.parts(stem + side)) for stem, muscle in _SIDED.items() for side, sign in both},
     }
 
 

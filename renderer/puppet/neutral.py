@@ -10,8 +10,8 @@ import numpy as np
 
 from protocol.channels import SIDES
 from renderer.faces import Face
-from renderer.pose import Pose, head_pose
-from renderer.puppet.geometry import PITCH_AHEAD
+from renderer.pose import Pose, pose_of
+from renderer.puppet.geometry import turn_of
 
 REST_OPENING = 0.23
 """Height of an open eye by its width: the canonical face model's 0.231."""
@@ -67,10 +67,7 @@ def neutral(face: Face) -> Neutral:
             for which, (first, last) in enumerate(((33, 133), (263, 362)))
         )
     )
-    pose = head_pose(face.mesh)
-    return Neutral(
-        pose._replace(pitch=pose.pitch + PITCH_AHEAD), (lids[0], lids[1]), apart(13, 14) / u, lift, (gaze[0], gaze[1])
-    )
+    return Neutral(pose_of(turn_of(face.mesh)), (lids[0], lids[1]), apart(13, 14) / u, lift, (gaze[0], gaze[1]))
 
 
 def headroom(found: Neutral) -> dict[str, float]:

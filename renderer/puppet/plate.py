@@ -8,8 +8,6 @@ Rules
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
 
@@ -18,7 +16,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import spsolve
 from torch import Tensor
 
-from renderer.puppet.matte import firm, own_colours, reach
+from renderer.puppet.matte import own_colours, reach
 
 COARSE = 96
 """Nodes along the longer side of the grid on which light is carried across what is hidden."""
@@ -32,6 +30,8 @@ EDGE = (0.04, 0.14)
 FADE = (0.008, 1.5)
 """u of motion, but no fewer pixels than the second figure, over which the portrait's own pixels give way to the layers that it
 was taken apart into."""
+LAGGING = 0.7
+"""Share of the head's motion below which something belongs to the neck and the body."""
 SLOPE = 0.75
 """Change per pixel of a bicubic sample by half the difference of its neighbours, as torch interpolates."""
 
@@ -39,22 +39,25 @@ Picture = NDArray[np.float32]
 
 
 def taken_apart(
-    picture: Picture, matte: NDArray[np.float32], mesh: NDArray[np.floating[Any]], u: float
+    picture: Picture, matte: NDArray[np.float32], alpha: NDArray[np.float32], follow: NDArray[np.float32], u: float
 ) -> tuple[Picture, Picture, Picture]:
     """The layers of a portrait.
 
     Args:
         picture: float32 [height, width, 3], 0..1.
         matte: float32 [height, width], 0..1, as a network found it.
-        mesh: [468, 3], pixels.
+        alpha: float32 [height, width], 0..1, the matte made firm.
+        follow: float32 [height, width], how far each place goes along with the head, 0..1.
         u: pixels.
 
     Returns:
         The person, straight colours and alpha [height, width, 4]; what is behind [height, width, 3]; and what the two composed
         lack to be the portrait again [height, width, 9]: itself, and how it changes to the right and down.
     """
-    alpha = firm(matte, mesh, u)
-    plate = backdrop(picture, reach(picture, alpha, matte, u), u)
+    # What may be the person's but has no alpha, such as the rim of a collar, is taken out where the head carries the person
+    # away, and stays in the background where the body rests: there it would be missed.
+    stays = (follow < LAGGING) & (alpha < 0.02)
+    plate = backdrop(picture, reach(picture, alpha, matte, u) & ~stays, u)
     own = own_colours(picture, alpha, plate, u)
     cover = alpha[..., None]
     person = np.concatenate([own, cover], axis=2)

@@ -19,6 +19,7 @@ from renderer.faces import Face, Models, find_faces, person_matte
 from renderer.interface import Backdrop, Frames
 from renderer.portrait import Portrait
 from renderer.puppet.cutout import over, reduced, standing
+from renderer.puppet.matte import cut_by
 from renderer.puppet.render import moved_person, paint
 from renderer.puppet.rig import PuppetRig, build_rig
 
@@ -27,6 +28,8 @@ WANTED_U, LEAST_U, MOST_ENLARGED = 90.0, 60.0, 6
 enough; the change that they make is then reduced to the portrait's size."""
 FRAMES_AT_ONCE = {"cpu": 4, "cuda": 16}
 """Samplings are shared out among the threads frame by frame, so a processor wants a few; a GPU wants more to do."""
+PIXELS_AT_ONCE = {"cpu": 2**25, "cuda": 2**26}
+"""Of canvases that are computed together, unless one alone has more: each takes about 100 bytes (peak at 2048 x 2064)."""
 
 
 class Puppet:
@@ -40,25 +43,24 @@ class Puppet:
     def __init__(self, models: Models, device: str = "cpu") -> None:
         self._models = models
         self._device = torch.device(device)
+        self._stood: tuple[PuppetRig, NDArray[np.uint8]] | None = None
 
     def prepare(self, portrait: Portrait, *, face: int | None = None) -> PuppetRig:
         """Find the face and prepare it; see `renderer.interface.Renderer`."""
-        chosen, notes = cast(find_faces(portrait.rgb, self._models), face, portrait.name)
+        chosen, notes = cast(find_faces(portrait.rgb, self._models), face, portrait.name, portrait.rgb.shape[1::-1])
+        matte = person_matte(portrait.rgb, chosen, self._models)
         if portrait.alpha is not None and portrait.alpha.min() < 255:
-            matte = (portrait.alpha / 255).astype(np.float32)
-        else:
-            matte = person_matte(portrait.rgb, chosen, self._models)
+            matte = cut_by((portrait.alpha / 255).astype(np.float32), matte)
         return prepared(portrait.rgb, chosen, matte, notes).to(self._device)
 
     def render(self, rig: PuppetRig, motion: NDArray[np.float32], backdrop: Backdrop | None = None) -> Frames:
         """Frames of a motion; see `renderer.interface.Renderer`."""
-        at_once = FRAMES_AT_ONCE.get(self._device.type, 1)
+        at_once = _at_once(rig, self._device.type)
         channels = 3 if backdrop is None or backdrop.colour is not None else 4
         if backdrop is None:
             made = partial(_frames, rig, self._device)
         else:
-            still = standing(rig.picture, rig.matte, rig.face.mesh, rig.face.u)
-            made = partial(_cut_out, rig, self._device, still, backdrop)
+            made = partial(_cut_out, rig, self._device, self._standing(rig), backdrop)
         parts = []
         for first in range(0, len(motion), at_once):
             rows = motion[first : first + at_once]
@@ -67,6 +69,18 @@ class Puppet:
             with _memory_errors():
                 parts.append(made(filled)[: len(rows)])
         return np.concatenate(parts) if parts else np.empty((0, *rig.picture.shape[:2], channels), np.uint8)
+
+    def _standing(self, rig: PuppetRig) -> NDArray[np.uint8]:
+        """The person at rest, which depends on the rig alone; that of the last rig is kept, since it takes long."""
+        if self._stood is None or self._stood[0] is not rig:
+            self._stood = rig, standing(rig.picture, rig.matte, rig.face.mesh, rig.face.u)
+        return self._stood[1]
+
+
+def _at_once(rig: PuppetRig, device: str) -> int:
+    """How many frames are computed together."""
+    room = PIXELS_AT_ONCE.get(device, 0) // (rig.pixels.shape[2] * rig.pixels.shape[3])
+    return max(1, min(FRAMES_AT_ONCE.get(device, 1), room))
 
 
 @contextlib.contextmanager

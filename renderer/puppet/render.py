@@ -98,6 +98,9 @@ def moved_person(rig: PuppetRig, motion: Tensor) -> tuple[Tensor, Tensor]:
 def mixed(basis: Tensor, weights: Tensor) -> Tensor:
     """Weighted sums of fields, added up in one order, so that they round alike everywhere.
 
+    Which weights are 0 throughout is looked up once a batch, the only thing for which a GPU is waited for: of some sixty fields
+    a batch needs a few.
+
     Args:
         basis: [n, size].
         weights: [batch, n].

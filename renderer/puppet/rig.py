@@ -16,7 +16,6 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from renderer.faces import Face
-from renderer.pose import head_pose
 from renderer.puppet.anatomy import CHIN, Anchors
 from renderer.puppet.eyes import Eye, find_eye
 from renderer.puppet.folds import Folds, find_folds
@@ -24,6 +23,7 @@ from renderer.puppet.geometry import HeadFrame, head_frame
 from renderer.puppet.head import Bounds, HeadMap, head_map
 from renderer.puppet.lattice import Lattice, lattice_over
 from renderer.puppet.margins import Margins, margins
+from renderer.puppet.matte import firm
 from renderer.puppet.mouth import Mouth, find_mouth
 from renderer.puppet.muscles import MUSCLES, fields
 from renderer.puppet.neutral import headroom, neutral
@@ -33,6 +33,9 @@ from renderer.puppet.ranges import ranges
 HEAD_CELL = 0.07
 FACE_CELL = 0.04
 """u between the nodes of the head's and the face's lattice."""
+ROUNDS = 6
+"""In which an enlarged copy gets back its detail: then 99 % of its means are right to a grey level (measured on five
+portraits, enlarged three and six times)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -147,20 +150,23 @@ def build_rig(picture: NDArray[np.uint8], face: Face, matte: NDArray[np.float32]
     u = frame.scale
     cell = max(2, round(HEAD_CELL * u))
     left, top, right, bottom = stage
-    seen = _canvas(added.colours(picture[top:bottom, left:right]), factor, cell)
-    cut_out = _canvas(added.matte(matte[top:bottom, left:right]), factor, cell)
+    seen = _canvas(enlarged(added.colours(picture[top:bottom, left:right]), factor), cell)
+    cut_out = _canvas(resized(added.matte(matte[top:bottom, left:right]), factor), cell)
     height, width = cut_out.shape
     head_lattice = Lattice(0.0, 0.0, float(cell), (width - 1) // cell + 1, (height - 1) // cell + 1)
     x, y = (axis.numpy().astype(np.float64) for axis in head_lattice.nodes())
     colours = seen.astype(np.float32) / np.float32(255)
-    person, plate, rest = taken_apart(colours, cut_out, mesh, u)
+    alpha = firm(cut_out, mesh, u)
     bounds = _bounds(picture.shape, stage, added, factor)
-    cover = cv2.blur(person[..., 3], (cell, cell))[::cell, ::cell].astype(np.float64)
+    cover = cv2.blur(alpha, (cell, cell))[::cell, ::cell].astype(np.float64)
     head = head_map(frame, mesh, x, y, cover, bounds)
+    follow = upsampled(head.follow[None, None], height, width)[0, 0].numpy()
+    person, plate, rest = taken_apart(colours, cut_out, alpha, follow, u)
     mouth = find_mouth(colours, mesh, frame)
     face_lattice, basis = _basis(frame, mesh, head, head_lattice, mouth)
     irises, contours = placed(face.irises), placed(face.contours)
-    remaining = headroom(neutral(face))
+    found = neutral(face)
+    remaining = headroom(found)
     return PuppetRig(
         picture=picture,
         matte=matte,
@@ -187,7 +193,7 @@ def build_rig(picture: NDArray[np.uint8], face: Face, matte: NDArray[np.float32]
         folds=find_folds(colours, frame, mesh, head, head_lattice),
         jaw=mouth.axes.box((-0.35, 1.35), (0.2 * u, float(mouth.axes.of_points(mesh[[CHIN], :2])[0, 1]) - 1.0 * u)),
         u=u,
-        ranges=ranges(head, head_lattice, person[..., 3], bounds, head_pose(face.mesh).yaw),
+        ranges=ranges(head, head_lattice, person[..., 3], bounds, found.pose.yaw),
     )
 
 
@@ -210,11 +216,34 @@ def _bounds(shape: tuple[int, ...], stage: tuple[int, int, int, int], added: Mar
     return Bounds(width, height, goes_on, (added.left * factor, added.top * factor, added.right * factor, 0))
 
 
-def _canvas(part: NDArray[Any], factor: int, cell: int) -> NDArray[Any]:
-    """A part of the picture, enlarged, and mirrored at its border on the right and below until cells fit into it."""
-    if factor > 1:
-        height, width = part.shape[:2]
-        part = cv2.resize(part, (width * factor, height * factor), interpolation=cv2.INTER_CUBIC)
+def enlarged(part: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+    """Colours [height, width, 3] at a multiple of their size, whose means over what was a pixel are that pixel again.
+
+    Cubic interpolation alone would lose the finest detail, which a moving head, reduced again, would leave behind as a ghost.
+    What is missing is added until next to nothing is (back-projection: Irani and Peleg, "Improving resolution by image
+    registration", 1991).
+    """
+    if factor == 1:
+        return part
+    height, width = part.shape[:2]
+    wanted = part.astype(np.float32)
+    found = resized(wanted, factor)
+    for _ in range(ROUNDS):
+        lacking = wanted - cv2.resize(found, (width, height), interpolation=cv2.INTER_AREA)
+        found = np.clip(found + resized(lacking, factor), 0, 255)
+    return (found + np.float32(0.5)).astype(np.uint8)
+
+
+def resized(part: NDArray[Any], factor: int) -> NDArray[Any]:
+    """Values [height, width, ...] at a multiple of their size."""
+    if factor == 1:
+        return part
+    height, width = part.shape[:2]
+    return cv2.resize(part, (width * factor, height * factor), interpolation=cv2.INTER_CUBIC)
+
+
+def _canvas(part: NDArray[Any], cell: int) -> NDArray[Any]:
+    """A part of the picture, mirrored at its border on the right and below until cells fit into it."""
     height, width = part.shape[:2]
     sides = [(0, -(height - 1) % cell), (0, -(width - 1) % cell), (0, 0)]
     return np.ascontiguousarray(np.pad(part, sides[: part.ndim], mode="reflect"))

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from runtime.outputs import TakeFiles
     from runtime.take import TakeResult
 
+VIDEOS = frozenset({".mp4", ".mov", ".mkv", ".webm", ".gif", ".png"})
+
 EXAMPLES = """example:
   textuportray plan "She smiles warmly, then glances left and raises an eyebrow" -o motion.json
 
@@ -33,9 +35,15 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, stopper: Stopper) -> int:
     """Plan the take and say what came of it."""
+    from runtime.options import UsageError
     from runtime.outputs import TakeFiles
     from runtime.take import load, plan_to_files
 
+    if options.output.suffix.lower() in VIDEOS:
+        raise UsageError(
+            f"{options.output} is named like a video, and plan writes a motion. Name it {options.output.with_suffix('.json')}, "
+            "or make a video with animate."
+        )
     wanted = asking.take_options(options)
     loaded = load(dict(wanted.tables))
     files = TakeFiles.beside(options.output)

@@ -80,7 +80,7 @@ def _charted(path: Path, size: int | None, face: int | None) -> tuple[PuppetRig,
 
 
 def _as_data(output: Path, rig: PuppetRig, faces: Sequence[Face], notes: Sequence[str]) -> dict[str, Any]:
-    from renderer.pose import head_pose
+    from renderer.puppet.neutral import neutral
 
     return {
         "output": str(output),
@@ -91,7 +91,7 @@ def _as_data(output: Path, rig: PuppetRig, faces: Sequence[Face], notes: Sequenc
                 "box": [round(side, 1) for side in face.box],
                 "eyes_apart": round(face.u, 1),
                 "presence": round(face.presence, 4),
-                "pose": {name: round(angle, 1) for name, angle in head_pose(face.mesh)._asdict().items()},
+                "pose": {name: round(angle, 1) for name, angle in neutral(face).pose._asdict().items()},
             }
             for face in faces
         ],

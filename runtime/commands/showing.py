@@ -14,6 +14,7 @@ from typing import Any
 
 from renderer.errors import RendererError
 from renderer.motions import Samples
+from renderer.video import picture_size
 from renderer.weights import Progress as Download
 from runtime.commands.models import Meter
 from runtime.filming import Shot, Stage, captions, film, fitted, metadata_of, set_stage
@@ -122,7 +123,7 @@ class Showing:
             meter(state)
 
         try:
-            stage = set_stage(self._options, downloading)
+            stage = set_stage(self._options, downloading, self.warn)
         finally:
             meter.end()
         self.warn(*stage.notes)
@@ -181,19 +182,23 @@ class Showing:
         return Filmed(
             output=self._options.output,
             frames=total,
-            size=stage.rig.size,
+            size=self._size(stage),
             fps=scene.fps,
             seconds=took,
             sheet=self._options.sheet,
             warnings=tuple(self._warnings),
         )
 
+    def _size(self, stage: Stage) -> tuple[int, int]:
+        """Width and height of the pictures that are written."""
+        return picture_size(self._options.output, *stage.rig.size, self._options.background)
+
     def _keep(self, record: Mapping[str, Any], scene: Scene, stage: Stage, frames: int) -> None:
         """Write into the take's record what its video was made with, if the motion's take is that of the output."""
         files = TakeFiles.beside(Path(self._options.output))
         if not record or scene.folder is None or not files.folder.is_dir() or not files.folder.samefile(scene.folder):
             return
-        width, height = stage.rig.size
+        width, height = self._size(stage)
         video = {"frames": frames, "fps": str(scene.fps), "width": width, "height": height}
         write_record(files.record, {**record, **stage.record, "video": video})
 
