@@ -1,6 +1,7 @@
 """A take's journal as a conversation that a person can follow.
 
 Each line says who, what and why in plain words; numbers are in the channels' units. Revised proposals say what they changed.
+Of the frames it is told what went wrong and what they came to: chunks that are simply rendered and written have no lines.
 """
 
 from __future__ import annotations
@@ -20,18 +21,29 @@ from protocol.messages import (
     Aborted,
     Accepted,
     BeatOpened,
+    ChunkAssigned,
+    ChunkFailed,
+    ChunkLost,
+    ChunkRendered,
+    ChunkWritten,
     Committed,
+    Cut,
     DeadlinePassed,
     Decided,
     Discarded,
+    FilmFailed,
+    FilmOpened,
+    Merged,
     Objected,
     Proposed,
     Rejoined,
+    RendererChanged,
     Restored,
     RoundOpened,
     Ruled,
     TakeClosed,
     TakeOpened,
+    TakeResumed,
     Violation,
 )
 
@@ -39,6 +51,56 @@ WIDTH = 118
 _UNITS = {"share": "", "degree": "°", "cm": " cm"}
 _NAMES = 8
 """The width of the column of names."""
+
+
+@dataclass
+class _Frames:
+    """What has become of the frames since the take was opened or resumed.
+
+    Attributes:
+        cuts: the chunks by number.
+        written: how many of them are in the video.
+        renderers: who rendered something.
+        known: every renderer that was there.
+        again: chunks that were handed out more than once.
+    """
+
+    cuts: dict[int, Cut] = field(default_factory=dict)
+    written: int = 0
+    renderers: set[str] = field(default_factory=set)
+    known: set[str] = field(default_factory=set)
+    again: set[int] = field(default_factory=set)
+
+    def note(self, record: Record) -> None:
+        """Take in a record."""
+        message = record.message
+        if isinstance(message, Merged):
+            self.cuts |= {cut.chunk: cut for cut in message.chunks}
+        elif isinstance(message, ChunkAssigned) and message.attempt > 1:
+            self.again.add(message.chunk)
+        elif isinstance(message, ChunkRendered):
+            self.renderers.add(record.sender)
+        elif isinstance(message, ChunkWritten):
+            self.written += 1
+
+    def span(self, chunk: int) -> str:
+        """The frames of a chunk."""
+        cut = self.cuts.get(chunk)
+        return f"frames {cut.first} to {cut.last - 1}" if cut else f"chunk {chunk}"
+
+    def summary(self) -> Iterator[str]:
+        """What they came to, in a line; none if there are none."""
+        if not self.cuts:
+            return
+        cuts = [self.cuts[chunk] for chunk in sorted(self.cuts)]
+        total = sum(cut.last - cut.first for cut in cuts)
+        done = sum(cut.last - cut.first for cut in cuts[: self.written])
+        frames, chunks = (
+            (f"{done}", f"{len(cuts)}") if done == total else (f"{done} of {total}", f"{self.written} of {len(cuts)}")
+        )
+        again = f", {len(self.again)} handed out again" if self.again else ""
+        by = f" by {_counted(len(self.renderers), 'renderer')}" if self.renderers else ""
+        yield f"frames: {frames} in {chunks} chunk{'' if chunks == '1' else 's'}{by}{again}"
 
 
 @dataclass
@@ -62,6 +124,10 @@ class Conversation:
     _revised: dict[str, list[str]] = field(default_factory=dict)
     _objected_to: set[str] = field(default_factory=set)
     _explained: set[str] = field(default_factory=set)
+    _frames: _Frames = field(default_factory=_Frames)
+    _versions: Mapping[str, str] = field(default_factory=dict)
+    _filming: bool = False
+    _closed: bool = False
 
     def lines(self, record: Record) -> Iterator[str]:
         """The lines that a record adds."""
@@ -73,7 +139,9 @@ class Conversation:
 
     def _said(self, record: Record) -> Iterator[str]:
         message = record.message
+        self._frames.note(record)
         if isinstance(message, TakeOpened):
+            self._versions = message.versions
             yield from _opened(message)
         elif isinstance(message, Decided) and message.role == DIRECTOR:
             yield from _briefed(message.reply)
@@ -170,14 +238,56 @@ class Conversation:
         elif isinstance(message, Aborted):
             yield f"  {COORDINATOR} gives up: {message.error}"
         elif isinstance(message, TakeClosed):
+            self._closed = True
             yield ""
+            if self._concerns():
+                yield from self._frames.summary()
             reason = f": {message.reason}" if message.reason else ""
-            beats = f"{message.beats} beat{'' if message.beats == 1 else 's'}"
+            beats = _counted(message.beats, "beat")
             yield f"take {message.outcome} after {beats}, {record.seq} messages{reason}"
+        elif isinstance(message, TakeResumed):
+            yield from self._resumed(message)
+        elif self._concerns():
+            yield from self._filmed(message, record.sender)
+
+    def _resumed(self, message: TakeResumed) -> Iterator[str]:
+        """The take goes on: what the frames had come to if nobody has said it yet, and what is new."""
+        yield ""
+        if not self._closed and self._concerns():
+            yield from self._frames.summary()
+        names = dict.fromkeys([*self._versions, *message.versions])
+        differing = [name for name in names if self._versions.get(name) != message.versions.get(name)]
+        changed = [f"{name} {message.versions.get(name, 'gone')}, was {self._versions.get(name, 'none')}" for name in differing]
+        software = f" with other software ({'; '.join(changed)})" if changed else ""
+        again = ", frames are rendered again" if self._filming else ""
+        yield f"take resumed by new processes{software}; what was agreed on stands{again}"
+        self._frames, self._versions, self._closed = _Frames(), message.versions, False
+
+    def _filmed(self, message: object, sender: str) -> Iterator[str]:
+        if isinstance(message, FilmOpened):
+            self._filming = True
+            yield f"to be rendered by {message.renderer}, {message.width} x {message.height} pixels"
+        elif isinstance(message, RendererChanged):
+            reason = f": {message.reason}" if message.reason else ""
+            back = message.to == "ready" and message.renderer in self._frames.known
+            became = {"ready": "answers again" if back else "joins", "quiet": "does not answer", "gone": "is gone"}
+            self._frames.known.add(message.renderer)
+            yield f"  {message.renderer} {became[message.to]}{reason}"
+        elif isinstance(message, ChunkFailed):
+            yield f"  {sender} cannot render {self._frames.span(message.chunk)}, attempt {message.attempt}: {message.error}"
+        elif isinstance(message, ChunkLost):
+            yield f"  {self._frames.span(message.chunk)} are lost after they were rendered: {message.reason}"
+        elif isinstance(message, FilmFailed):
+            yield f"  the video cannot be finished: {message.error}"
 
 
 _SEVERAL = ("brows", "eyes")
 """Regions that are spoken of in the plural."""
+
+
+def _counted(count: int, what: str) -> str:
+    """So many of something."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _does(role: str, verb: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from protocol.brief import Brief
 from protocol.channels import Region
 from protocol.keyframes import Track
-from protocol.messages import BeatOpened, Decided, EndState, RegionRuling, TakeOpened, Vector, Violation
+from protocol.messages import BeatOpened, Decided, EndState, FilmOpened, RegionRuling, TakeOpened, Vector, Violation
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,39 @@ class Install:
     region: Region
     incarnation: int
     fallback: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StageSet:
+    """The portrait is prepared: the take is to be rendered, too."""
+
+    film: FilmOpened
+
+
+@dataclass(frozen=True, slots=True)
+class MergeBeat:
+    """The host is to turn a committed beat into rows of the motion and to have those rendered.
+
+    Attributes:
+        beat: which.
+        start: seconds of the take at which it begins.
+        end: and ends.
+        tracks: that were committed.
+        ends: whether it is the last.
+    """
+
+    beat: int
+    start: float
+    end: float
+    tracks: tuple[Track, ...]
+    ends: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """The take is to go on from its journal, with new processes for all other roles."""
+
+    versions: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)

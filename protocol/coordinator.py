@@ -4,47 +4,57 @@ It is the sequencer: whatever it sends or receives is in the journal before it t
 state is a fold of the journal.
 
 What takes thought is done by its host: `AskDirector` for the brief, `Audit` for a last look at a vector that all accept,
-`MakeRuling` for a ruling. Deadlines are armed with `Arm` and come back as `DeadlineFired`. `Install` starts the fallback
-of a region that did not answer.
+`MakeRuling` for a ruling, `MergeBeat` for the frames of a commit if the take is rendered (`protocol.dispatch`). Deadlines are
+armed with `Arm` and come back as `DeadlineFired`. `Install` starts the fallback of a region that did not answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from protocol.channels import REGIONS, Region
+from protocol.channels import REGIONS
 from protocol.coordination import (
-    Arm,
     AskDirector,
     Audit,
     Audited,
     Briefed,
     Broke,
     DeadlineFired,
-    Install,
     MakeRuling,
     RulingMade,
+    StageSet,
     Start,
     Stop,
 )
+from protocol.coordinator_conditions import (
+    as_proposed,
+    awaited,
+    clean,
+    closed_while,
+    followed_by,
+    notes,
+    proposes,
+    revises,
+    rounds_left,
+    votes,
+)
+from protocol.coordinator_members import ASKING, arm, let_in, merges, mint, resume, take_over
 from protocol.coordinator_state import CoordinatorState
+from protocol.dispatch import FilmBroke
 from protocol.keyframes import Track
-from protocol.machine import Event, Machine, Output, PeerError, Received, Row, Send
+from protocol.machine import Event, Machine, Output, Received, Row, Send
 from protocol.messages import (
     CRITIC,
     Aborted,
     Accepted,
     BeatOpened,
     Committed,
-    DeadlinePassed,
     Decided,
     EndState,
     Objected,
     Objection,
     Proposed,
-    Rejoined,
-    Restored,
     RoundOpened,
     Ruled,
     TakeClosed,
@@ -54,18 +64,8 @@ from protocol.messages import (
     sort_objections,
 )
 
-COMMIT_AS_PROPOSED = "no-negotiation"
-"""The behaviour flag under which first proposals are committed as they are: to see what negotiation is for."""
-
-
 State = CoordinatorState
 Result = tuple[State, Sequence[Output]]
-
-
-def _arm(state: State, regions: Sequence[Region] = REGIONS) -> tuple[Arm, ...]:
-    assert state.beat is not None
-    number = state.round.round if state.round else 0
-    return tuple(Arm(region, state.member(region).incarnation, state.beat.beat, number) for region in regions)
 
 
 # ---------------------------------------------------------------------------------------------------------- opening
@@ -92,9 +92,9 @@ def _open_beat(state: State, number: int, previous: str | None) -> Result:
     outputs: list[Output] = [Send(present, beat)]
     for member in fresh:
         if member.fallback:
-            after, returned = _mint(after, member.region, fallback=False, nonce=member.pending)
+            after, returned = mint(after, member.region, fallback=False, nonce=member.pending)
             outputs += returned
-    return after, (*outputs, *_arm(after))
+    return after, (*outputs, *arm(after))
 
 
 # ------------------------------------------------------------------------------------------- gathering and voting
@@ -119,7 +119,7 @@ def _gather(state: State, event: Received) -> Result:
 def _gather_last(state: State, event: Received) -> Result:
     after = _take_proposal(state, event)
     assert after.beat is not None
-    if _as_proposed(after):
+    if as_proposed(after):
         return replace(after, phase="auditing"), (Audit(after.beat, after.vector, after.tracks),)
     return _open_round(after, 1, ())
 
@@ -129,7 +129,7 @@ def _open_round(state: State, number: int, objections: tuple[Objection, ...]) ->
     opened = RoundOpened(beat=state.beat.beat, round=number, vector=state.vector, tracks=state.tracks, objections=objections)
     members = tuple(replace(member, answered=False, violations=()) for member in state.members)
     after = replace(state, phase="voting", round=opened, members=members)
-    return after, (Send(REGIONS, opened), *_arm(after))
+    return after, (Send(REGIONS, opened), *arm(after))
 
 
 def _take_vote(state: State, event: Received) -> State:
@@ -207,10 +207,12 @@ def _decide(state: State, vector: Vector, tracks: tuple[Track, ...], end: EndSta
     number = state.beat.beat
     committed = Committed(beat=number, vector=vector, digest=vector.digest, ruled=bool(before))
     after = replace(state, end_state=end, committed=(*state.committed, (vector.digest, tracks)))
-    told: tuple[Output, ...] = (*before, Send(REGIONS, committed))
+    told: tuple[Output, ...] = (*before, Send(REGIONS, committed), *merges(after, number))
     if number + 1 < len(state.brief.beats):
         opened, outputs = _open_beat(after, number + 1, vector.digest)
         return opened, (*told, *outputs)
+    if state.film:
+        return replace(after, phase="rendering"), told
     closed, outputs = _close(after, "done", "")
     return closed, (*told, *outputs)
 
@@ -218,7 +220,7 @@ def _decide(state: State, vector: Vector, tracks: tuple[Track, ...], end: EndSta
 def _close(state: State, outcome: str, reason: str) -> Result:
     total = digest([known for known, _ in state.committed]) if state.committed else None
     closed = TakeClosed(outcome=outcome, reason=reason[:400], beats=len(state.committed), timeline=total)  # type: ignore[arg-type]
-    return replace(state, phase="closed"), (Send(REGIONS, closed),)
+    return replace(state, phase="closed", closed_in="" if outcome == "done" else state.phase), (Send(REGIONS, closed),)
 
 
 def _stop(state: State, event: Stop) -> Result:
@@ -231,49 +233,19 @@ def _break(state: State, event: Broke) -> Result:
     return closed, (Send(REGIONS, aborted), *outputs)
 
 
-# -------------------------------------------------------------------------------------------- rejoin and fallback
+# ------------------------------------------------------------------------------------------------------ rendering
 
 
-def _mint(state: State, region: Region, *, fallback: bool, nonce: str) -> Result:
-    """A new incarnation of a region, told everything; all older ones are fenced from now on."""
-    assert state.opened is not None
-    member = state.member(region)
-    incarnation = member.incarnation + 1
-    nonces = (*member.nonces, (nonce, incarnation)) if nonce else member.nonces
-    after = state.with_member(region, incarnation=incarnation, fallback=fallback, nonces=nonces, pending="")
-    restored = Restored(
-        region=region,
-        nonce=nonce,
-        incarnation=incarnation,
-        holder="fallback" if fallback else "region",
-        opened=state.opened,
-        beat=state.beat if state.phase not in ("idle", "directing") else None,
-        proposal=member.proposal,
-        round=state.round,
-        voted=member.answered or state.phase not in ("gathering", "voting"),
-        decisions=member.decisions,
-    )
-    # After a proposal the question is the open round, if there is one: an answered gathering leaves nothing to do.
-    return after, (Install(region, incarnation, fallback), Send((region,), restored))
+def _set_stage(state: State, event: StageSet) -> Result:
+    return replace(state, film=event.film), (Send((), event.film),)
 
 
-def _let_in(state: State, event: Received) -> Result:
-    message = event.message
-    assert isinstance(message, Rejoined)
-    member = state.member(message.region)
-    if state.has_let_in(message):
-        return state, ()  # asked again before the answer had arrived: the answer is on its way under its own number
-    if member.fallback:
-        return state.with_member(message.region, pending=message.nonce), ()
-    after, outputs = _mint(state, message.region, fallback=False, nonce=message.nonce)
-    awaited = state.phase in ("gathering", "voting") and not member.answered
-    return after, (*outputs, *(_arm(after, (message.region,)) if awaited else ()))
+def _filmed(state: State, event: Event) -> Result:
+    return _close(state, "done", "")
 
 
-def _take_over(state: State, event: DeadlineFired) -> Result:
-    passed = DeadlinePassed(beat=event.beat, region=event.region, incarnation=event.incarnation, round=event.round)
-    after, outputs = _mint(state, event.region, fallback=True, nonce="")
-    return after, (Send((), passed), *outputs, *_arm(after, (event.region,)))
+def _film_broke(state: State, event: FilmBroke) -> Result:
+    return _close(state, "failed", event.error)
 
 
 def _give_up(state: State, event: DeadlineFired) -> Result:
@@ -284,102 +256,31 @@ def _ignore(state: State, event: Event) -> Result:
     return state, ()
 
 
-# ------------------------------------------------------------------------------------------------------- conditions
-
-
-def _notes(state: State, event: Received) -> bool:
-    decided = event.message
-    assert isinstance(decided, Decided)
-    return not state.speaker(decided.role, decided.incarnation, decided.beat).answered
-
-
-def _proposes(*, last: bool) -> Callable[[State, Received], bool]:
-    def test(state: State, event: Received) -> bool:
-        message = event.message
-        assert isinstance(message, Proposed)
-        member = state.speaker(message.region, message.incarnation, message.beat)
-        state.require_fit(message.track)
-        if message.round != (state.round.round if state.round else 0):
-            raise PeerError(f"{message.region} answers round {message.round}, which is not open")
-        if message.revision != (member.proposal.revision + 1 if member.proposal else 1):
-            raise PeerError(f"{message.region} sends revision {message.revision} out of turn")
-        if not member.decisions:  # who takes over from the region could not know what it had in mind
-            raise PeerError(f"{message.region} proposes before it has told what its planner decided")
-        others = all(m.answered for m in state.members if m.region != message.region)
-        return not member.answered and others == last
-
-    return test
-
-
-def _revises(state: State, event: Received) -> bool:
-    message = event.message
-    return _proposes(last=False)(state, event) or not state.member(message.region).answered  # type: ignore[union-attr]
-
-
-def _votes(outcome: str) -> Callable[[State, Received], bool]:
-    def test(state: State, event: Received) -> bool:
-        vote = event.message
-        assert isinstance(vote, (Accepted, Objected))
-        member = state.speaker(vote.role, vote.incarnation, vote.beat)
-        assert state.round is not None
-        assert state.opened is not None
-        if vote.round != state.round.round or vote.vector != state.round.vector.digest or member.answered:
-            raise PeerError(f"{vote.role} votes on something else than round {state.round.round} of beat {vote.beat}")
-        others = [m for m in state.members if m.region != vote.role]
-        if not all(m.answered for m in others):
-            return outcome == "open"
-        if isinstance(vote, Accepted) and not any(m.violations for m in others):
-            return outcome == "for"
-        return outcome == ("out" if state.round.round >= state.opened.rounds else "on")
-
-    return test
-
-
-def _clean(state: State, event: Audited) -> bool:
-    return not event.violations or _as_proposed(state)
-
-
-def _more(test: Callable[[State, Event], bool] | None, *, more: bool) -> Callable[[State, Event], bool]:
-    def both(state: State, event: Event) -> bool:
-        assert state.brief is not None
-        assert state.beat is not None
-        return (state.beat.beat + 1 < len(state.brief.beats)) == more and (test is None or test(state, event))
-
-    return both
-
-
-def _rounds_left(state: State, event: Audited) -> bool:
-    assert state.round is not None
-    assert state.opened is not None
-    return state.round.round < state.opened.rounds
-
-
-def _awaited(*, fallback: bool) -> Callable[[State, DeadlineFired], bool]:
-    def test(state: State, event: DeadlineFired) -> bool:
-        member = state.member(event.region)
-        here = (member.incarnation, state.beat.beat if state.beat else -1, state.round.round if state.round else 0)
-        return here == (event.incarnation, event.beat, event.round) and not member.answered and member.fallback == fallback
-
-    return test
-
-
 _NEXT = ("BeatOpened", "Install", "Restored", "Arm")
-_ASKING = ("gathering", "voting")
-_OPEN = ("directing", "gathering", "voting", "auditing", "ruling")
-_TOO_LATE = ("Briefed", "Audited", "RulingMade", "Stop", "Broke")
+_PLANNING = ("directing", "gathering", "voting", "auditing", "ruling")
+_OPEN = (*_PLANNING, "rendering")
+_TOO_LATE = ("Briefed", "Audited", "RulingMade", "StageSet", "Filmed", "FilmBroke", "Stop", "Broke")
+
+
+def _resumed(phase: str) -> tuple[str, ...]:
+    """What may follow when a take is resumed in a phase."""
+    asks = {"directing": ("AskDirector",), "auditing": ("Audit",), "ruling": ("MakeRuling",)}
+    merges = () if phase == "directing" else ("Install", "Restored", "MergeBeat")
+    return ("TakeResumed", *merges, *asks.get(phase, ()), *(("Arm",) if phase in ASKING else ()))
+
 
 COORDINATOR_MACHINE: Machine[CoordinatorState] = Machine(
     "coordinator",
     (
         Row("idle", "Start", "", None, "directing", ("TakeOpened", "AskDirector"), _start),
         Row("directing", "Briefed", "", None, "gathering", ("Decided", "BeatOpened", "Arm"), _direct),
-        *(Row(phase, "Decided", "for the open question", _notes, phase, (), _note_decision) for phase in _ASKING),
-        Row("gathering", "Proposed", "others are awaited", _proposes(last=False), "gathering", (), _gather),
+        *(Row(phase, "Decided", "for the open question", notes, phase, (), _note_decision) for phase in ASKING),
+        Row("gathering", "Proposed", "others are awaited", proposes(last=False), "gathering", (), _gather),
         Row(
             "gathering",
             "Proposed",
             "all four have proposed, and first proposals are committed as they are",
-            lambda s, e: _as_proposed(s) and _proposes(last=True)(s, e),
+            lambda s, e: as_proposed(s) and proposes(last=True)(s, e),
             "auditing",
             ("Audit",),
             _gather_last,
@@ -388,44 +289,53 @@ COORDINATOR_MACHINE: Machine[CoordinatorState] = Machine(
             "gathering",
             "Proposed",
             "all four have proposed",
-            _proposes(last=True),
+            proposes(last=True),
             "voting",
             ("RoundOpened", "Arm"),
             _gather_last,
         ),
-        Row("voting", "Proposed", "a region revises before it votes", _revises, "voting", (), _gather),
+        Row("voting", "Proposed", "a region revises before it votes", revises, "voting", (), _gather),
         *(
             row
             for vote in ("Accepted", "Objected")
             for row in (
-                Row("voting", vote, "others are awaited", _votes("open"), "voting", (), _vote),
+                Row("voting", vote, "others are awaited", votes("open"), "voting", (), _vote),
                 Row(
                     "voting",
                     vote,
                     "somebody objects, rounds are left",
-                    _votes("on"),
+                    votes("on"),
                     "voting",
                     ("RoundOpened", "Arm"),
                     _vote_on,
                 ),
-                Row("voting", vote, "somebody objects in the last round", _votes("out"), "ruling", ("MakeRuling",), _vote_out),
+                Row("voting", vote, "somebody objects in the last round", votes("out"), "ruling", ("MakeRuling",), _vote_out),
             )
         ),
-        Row("voting", "Accepted", "all four accept", _votes("for"), "auditing", ("Audit",), _vote_for),
+        Row("voting", "Accepted", "all four accept", votes("for"), "auditing", ("Audit",), _vote_for),
         Row(
             "auditing",
             "Audited",
             "clean, beats are left",
-            _more(_clean, more=True),
+            followed_by("beats", clean),
             "gathering",
-            ("Committed", *_NEXT),
+            ("Committed", "MergeBeat", *_NEXT),
+            _commit,
+        ),
+        Row(
+            "auditing",
+            "Audited",
+            "clean, the last beat of a take that is rendered",
+            followed_by("frames", clean),
+            "rendering",
+            ("Committed", "MergeBeat"),
             _commit,
         ),
         Row(
             "auditing",
             "Audited",
             "clean, the last beat",
-            _more(_clean, more=False),
+            followed_by("nothing", clean),
             "closed",
             ("Committed", "TakeClosed"),
             _commit,
@@ -434,7 +344,7 @@ COORDINATOR_MACHINE: Machine[CoordinatorState] = Machine(
             "auditing",
             "Audited",
             "something is broken, rounds are left",
-            _rounds_left,
+            rounds_left,
             "voting",
             ("RoundOpened", "Arm"),
             _send_back,
@@ -444,14 +354,23 @@ COORDINATOR_MACHINE: Machine[CoordinatorState] = Machine(
             "ruling",
             "RulingMade",
             "beats are left",
-            _more(None, more=True),
+            followed_by("beats"),
             "gathering",
-            ("Ruled", "Committed", *_NEXT),
+            ("Ruled", "Committed", "MergeBeat", *_NEXT),
+            _commit_ruling,
+        ),
+        Row(
+            "ruling",
+            "RulingMade",
+            "the last beat of a take that is rendered",
+            followed_by("frames"),
+            "rendering",
+            ("Ruled", "Committed", "MergeBeat"),
             _commit_ruling,
         ),
         Row("ruling", "RulingMade", "the last beat", None, "closed", ("Ruled", "Committed", "TakeClosed"), _commit_ruling),
         *(
-            Row(phase, "Rejoined", "", None, phase, ("Install", "Restored", *(("Arm",) if phase in _ASKING else ())), _let_in)
+            Row(phase, "Rejoined", "", None, phase, ("Install", "Restored", *(("Arm",) if phase in ASKING else ())), let_in)
             for phase in _OPEN
         ),
         *(
@@ -459,26 +378,34 @@ COORDINATOR_MACHINE: Machine[CoordinatorState] = Machine(
                 phase,
                 "DeadlineFired",
                 "the region still owes its answer",
-                _awaited(fallback=False),
+                awaited(fallback=False),
                 phase,
                 ("DeadlinePassed", "Install", "Restored", "Arm"),
-                _take_over,
+                take_over,
             )
-            for phase in _ASKING
+            for phase in ASKING
         ),
         *(
             Row(
                 phase,
                 "DeadlineFired",
                 "so does its fallback",
-                _awaited(fallback=True),
+                awaited(fallback=True),
                 "closed",
                 ("Aborted", "TakeClosed"),
                 _give_up,
             )
-            for phase in _ASKING
+            for phase in ASKING
         ),
         *(Row(phase, "DeadlineFired", "it has answered", None, phase, (), _ignore) for phase in (*_OPEN, "closed")),
+        *(Row(phase, "StageSet", "", None, phase, ("FilmOpened",), _set_stage) for phase in _PLANNING),
+        Row("rendering", "Filmed", "", None, "closed", ("TakeClosed",), _filmed),
+        *(Row(phase, "FilmBroke", "", None, "closed", ("TakeClosed",), _film_broke) for phase in _OPEN),
+        *(Row(phase, "Resume", "its process was lost", None, phase, _resumed(phase), resume) for phase in _OPEN),
+        *(
+            Row("closed", "Resume", f"it ended while {phase}", closed_while(phase), phase, _resumed(phase), resume)
+            for phase in _OPEN
+        ),
         *(Row(phase, "Stop", "", None, "closed", ("TakeClosed",), _stop) for phase in _OPEN),
         *(Row(phase, "Broke", "", None, "closed", ("Aborted", "TakeClosed"), _break) for phase in _OPEN),
         *(
@@ -488,8 +415,3 @@ COORDINATOR_MACHINE: Machine[CoordinatorState] = Machine(
     ),
 )
 """The table of the coordinator."""
-
-
-def _as_proposed(state: State) -> bool:
-    assert state.opened is not None
-    return COMMIT_AS_PROPOSED in state.opened.flags

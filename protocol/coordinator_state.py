@@ -9,7 +9,21 @@ from protocol.brief import Brief
 from protocol.channels import REGIONS, Region
 from protocol.keyframes import Track
 from protocol.machine import PeerError
-from protocol.messages import BeatOpened, Decided, EndState, Proposed, Rejoined, RoundOpened, TakeOpened, Vector, Violation
+from protocol.messages import (
+    BeatOpened,
+    Decided,
+    EndState,
+    FilmOpened,
+    Proposed,
+    Rejoined,
+    RoundOpened,
+    TakeOpened,
+    Vector,
+    Violation,
+)
+
+COMMIT_AS_PROPOSED = "no-negotiation"
+"""The behaviour flag under which first proposals are committed as they are: to see what negotiation is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +65,10 @@ class CoordinatorState:
     members: tuple[Member, ...] = tuple(Member(region) for region in REGIONS)
     committed: tuple[tuple[str, tuple[Track, ...]], ...] = ()
     """(digest of the vector, tracks), for every beat so far."""
+    film: FilmOpened | None = None
+    """What is rendered; None if only the motion is wanted."""
+    closed_in: str = ""
+    """Where the role was when the take ended before it was done: there it can be resumed."""
 
     def member(self, region: str) -> Member:
         """One region's entry."""

@@ -26,6 +26,7 @@ from pydantic import BaseModel
 from protocol.channels import CHANNELS
 from protocol.constraints import Constraints
 from protocol.coordinator import COORDINATOR_MACHINE
+from protocol.dispatch import DISPATCHER
 from protocol.findings import CODES
 from protocol.keyframes import Frozen
 from protocol.machine import Machine, Row
@@ -52,7 +53,7 @@ from protocol.rules import (
 from protocol.timeline import Timeline
 
 MACHINES: Mapping[str, Machine[Any]] = MappingProxyType(
-    {"coordinator": COORDINATOR_MACHINE, "region": REGION, "renderer": RENDERER}
+    {"coordinator": COORDINATOR_MACHINE, "dispatcher": DISPATCHER, "region": REGION, "renderer": RENDERER}
 )
 DOCUMENTS: Mapping[str, type[Frozen]] = MappingProxyType({"motion": Motion, "timeline": Timeline})
 """The models of the files that a take leaves behind for other programs."""
@@ -200,7 +201,7 @@ def _thing(name: str) -> str:
 def diagram(machine: Machine[Any]) -> str:
     """A role's changes of phase as a Mermaid state diagram; one that may start in many phases is drawn from one box.
 
-    What is taken in without a change of phase is drawn only if it is answered and belongs to few phases.
+    What is taken in without a change of phase is drawn only if it is answered and belongs to one phase.
     """
     merged = _transitions(machine)
     staying: dict[str, set[str]] = {}
@@ -209,10 +210,12 @@ def diagram(machine: Machine[Any]) -> str:
             staying.setdefault(one.event, set()).update(one.phases)
     edges: dict[tuple[str, str], list[str]] = {}
     for one in merged:
-        if one.stays and (not one.emits or len(staying[one.event]) >= _MANY):
+        if one.stays and (not one.emits or len(staying[one.event]) > 1):
             continue
         starts = one.phases if len(one.phases) < _MANY else ["many"]
         for start, goal in zip(starts, one.goals, strict=False):
+            if start == goal and not one.emits:
+                continue
             edges.setdefault((start, goal), []).append(one.event + (f" ({one.when})" if one.when else ""))
     lines = ["```mermaid", "stateDiagram-v2"]
     if any(start == "many" for start, _ in edges):
@@ -258,8 +261,12 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "DeadlinePassed.round": "the open round; 0 while proposals are gathered.",
         "ChunkAssigned.first": "first frame.",
         "ChunkAssigned.last": "the frame after the last.",
-        "ChunkAssigned.motion": "digest of the motion to render.",
+        "ChunkAssigned.motion": "digest of the rows of the motion to render.",
         "ChunkRendered.frames": "digest of the chunk's uint8 pixels.",
+        "ChunkWritten.frames": "digest of the pixels that were written.",
+        "RendererChanged.renderer": "which renderer, by the name that it speaks under.",
+        "RendererChanged.to": "`ready`, `quiet` (it does not answer at the moment) or `gone` (it never will again).",
+        "TakeResumed.versions": "of the software that goes on.",
         "TakeClosed.outcome": "`done`, `stopped` by the user, or `failed`.",
         "TakeClosed.beats": "how many beats are committed.",
         "TakeClosed.timeline": "digest over the digests of all commits; none without a commit.",

@@ -15,8 +15,12 @@ CODES: Mapping[str, str] = MappingProxyType(
         "H04": "an effect before its cause",
         "H05": "a message under a number or an incarnation that is not its own",
         "H06": "the take does not end as it should (L1)",
+        "H07": "completeness: a frame is not in the video exactly once, in order (L2)",
+        "H08": "a chunk is handed out to whom, or as what, it may not be",
+        "H09": "determinism: the same rows of the motion were rendered to other frames (S7)",
         "C01": "consistency: a hard constraint is broken on the committed motion (S3)",
         "C02": "a motion beside the journal is not what was committed",
+        "C03": "what is rendered is not the committed motion (S4)",
         "R01": "this version's machines say something else than the journal",
         "R02": "this version's machines do not allow what the journal holds",
     }

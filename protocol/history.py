@@ -1,6 +1,7 @@
 """The history check: does a journal as a whole keep what the protocol promises?
 
 It looks at the messages alone, in their order, without the machines: who proposed, who voted for what, what was committed.
+What becomes of the frames of a take that is rendered is followed in `protocol.completeness`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from protocol.channels import REGIONS
-from protocol.coordinator import COMMIT_AS_PROPOSED
+from protocol.completeness import FilmPast
+from protocol.coordinator_state import COMMIT_AS_PROPOSED
 from protocol.findings import Finding
 from protocol.journal import Record
 from protocol.keyframes import Track
@@ -19,6 +21,8 @@ from protocol.messages import (
     Aborted,
     Accepted,
     BeatOpened,
+    ChunkFailed,
+    ChunkRendered,
     Committed,
     Decided,
     Discarded,
@@ -31,6 +35,7 @@ from protocol.messages import (
     Ruled,
     TakeClosed,
     TakeOpened,
+    TakeResumed,
     digest,
 )
 
@@ -52,6 +57,7 @@ class _Past:
     committed: dict[int, str] = field(default_factory=dict)
     incarnations: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REGIONS, 1))
     numbers: dict[tuple[str, int], int] = field(default_factory=dict)
+    film: FilmPast = field(default_factory=FilmPast)
 
 
 def history(records: Sequence[Record], *, complete: bool = True) -> list[Finding]:
@@ -75,17 +81,24 @@ def _check(past: _Past, record: Record) -> list[tuple[str, str]]:
     message = record.message
     if isinstance(message, Discarded) and message.what == "refused":
         past.numbers[message.role, message.incarnation] = message.number  # it came in its turn, and counts
-    wrong = [] if isinstance(message, Discarded) else [*_signed(record), *_numbered(past, record)]
-    if past.closed is not None:
+    wrong = [] if isinstance(message, Discarded) else [*_signed(past, record), *_numbered(past, record)]
+    if past.closed is not None and isinstance(message, TakeResumed):
+        wrong += [("H06", "the take is resumed although it was done")] if past.closed.outcome == "done" else []
+    elif past.closed is not None:
         wrong.append(("H06", f"{type(message).__name__} comes after TakeClosed, with which a journal ends"))
     elif past.opened is not None or isinstance(message, TakeOpened):
         wrong += _placed(past, message)
+        wrong += past.film.check(record.sender, record.receivers, message, len(past.committed))
     _remember(past, message)
     return wrong
 
 
-def _signed(record: Record) -> list[tuple[str, str]]:
+def _signed(past: _Past, record: Record) -> list[tuple[str, str]]:
     """Nobody speaks in another's name."""
+    if isinstance(record.message, (ChunkRendered, ChunkFailed)):
+        if record.sender in past.film.renderers:
+            return []  # of what it speaks is checked with the frames
+        return [("H05", f"{record.sender} sends {type(record.message).__name__}, and is no renderer")]
     said = DIRECTOR if record.sender == DIRECTOR else COORDINATOR
     if isinstance(record.message, (Decided, Accepted, Objected)):
         said = record.message.role
@@ -189,8 +202,8 @@ def _closed(past: _Past, message: TakeClosed) -> list[tuple[str, str]]:
     digests = [past.committed[beat] for beat in sorted(past.committed)]
     if message.timeline != (digest(digests) if digests else None):
         wrong.append(("H01", "the digest of the timeline is not that of the committed beats"))
-    if message.outcome == "failed" and not past.aborted:
-        wrong.append(("H06", "the take failed without Aborted"))
+    if message.outcome == "failed" and not past.aborted and past.film.failed is None:
+        wrong.append(("H06", "the take failed without Aborted or FilmFailed"))
     return wrong
 
 
@@ -217,6 +230,10 @@ def _committed(past: _Past, message: Committed) -> list[tuple[str, str]]:
 def _remember(past: _Past, message: Message) -> None:
     if isinstance(message, TakeOpened):
         past.opened = message
+        past.film.software = message.versions
+    elif isinstance(message, TakeResumed):
+        past.closed, past.aborted = None, False
+        past.film.resume(message.versions)
     elif isinstance(message, BeatOpened):
         past.beat, past.round, past.ruled = message, None, None
         past.proposed, past.votes = {}, {}

@@ -16,18 +16,23 @@ from pydantic import Field, model_validator
 from protocol.brief import Beat
 from protocol.canonical import pack
 from protocol.channels import CHANNELS, REGIONS, Region
+from protocol.fields import Count, Digest, Identifier, LongText, Positive, Text
+from protocol.film_messages import ChunkAssigned as ChunkAssigned
+from protocol.film_messages import ChunkFailed as ChunkFailed
+from protocol.film_messages import ChunkLost as ChunkLost
+from protocol.film_messages import ChunkRendered as ChunkRendered
+from protocol.film_messages import ChunkWritten as ChunkWritten
+from protocol.film_messages import Cut as Cut
+from protocol.film_messages import FilmFailed as FilmFailed
+from protocol.film_messages import FilmOpened as FilmOpened
+from protocol.film_messages import Merged as Merged
+from protocol.film_messages import RendererChanged as RendererChanged
 from protocol.keyframes import Decimal4, Frozen, Track
 
 COORDINATOR = "coordinator"
 DIRECTOR = "director"
 CRITIC = "critic"
 
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-Text = Annotated[str, Field(max_length=400)]
-LongText = Annotated[str, Field(max_length=60_000)]
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,79}$")]
-Count = Annotated[int, Field(ge=0, le=1_000_000)]
-Positive = Annotated[int, Field(ge=1, le=1_000_000)]
 Rung = Literal["kept", "projected", "scaled", "rested", "held"]
 RUNGS: tuple[Rung, ...] = get_args(Rung)
 """The ladder of rulings, from the smallest change to the one that always succeeds."""
@@ -360,30 +365,13 @@ class DeadlinePassed(Frozen):
     round: Count
 
 
-class ChunkAssigned(Frozen):
-    """Frames `[first, last)` to be rendered from a motion."""
+class TakeResumed(Frozen):
+    """The take goes on after its coordinator was stopped or lost; all other roles are played by new processes.
 
-    chunk: Count
-    first: Count
-    last: Positive
-    motion: Digest
-    attempt: Positive
+    What was agreed on stands, what was rendered is rendered again.
+    """
 
-
-class ChunkRendered(Frozen):
-    """A chunk is done; `frames` is the digest of its uint8 pixels."""
-
-    chunk: Count
-    attempt: Positive
-    frames: Digest
-
-
-class ChunkFailed(Frozen):
-    """A chunk could not be rendered."""
-
-    chunk: Count
-    attempt: Positive
-    error: Text
+    versions: dict[str, str]
 
 
 class TakeClosed(Frozen):
@@ -413,6 +401,13 @@ Message = (
     | ChunkAssigned
     | ChunkRendered
     | ChunkFailed
+    | ChunkWritten
+    | ChunkLost
+    | RendererChanged
+    | FilmOpened
+    | Merged
+    | FilmFailed
+    | TakeResumed
     | TakeClosed
 )
 MESSAGES: Mapping[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message)}

@@ -24,14 +24,31 @@ from protocol.coordination import (
     Broke,
     DeadlineFired,
     MakeRuling,
+    MergeBeat,
+    Resume,
     RulingMade,
+    StageSet,
     Start,
     Stop,
 )
 from protocol.coordinator import COORDINATOR_MACHINE
 from protocol.coordinator_state import CoordinatorState
+from protocol.dispatch import (
+    DISPATCHER,
+    Close,
+    FilmBroke,
+    Filmed,
+    FramesLost,
+    Gone,
+    Merge,
+    Quiet,
+    Ready,
+    Unable,
+    Written,
+)
+from protocol.dispatcher_state import DispatcherState
 from protocol.findings import Finding
-from protocol.journal import Record
+from protocol.journal import JournalError, Record
 from protocol.keyframes import Track, exact
 from protocol.machine import LocalError, PeerError, Received, Send
 from protocol.messages import (
@@ -40,17 +57,27 @@ from protocol.messages import (
     Aborted,
     Accepted,
     BeatOpened,
+    ChunkAssigned,
+    ChunkFailed,
+    ChunkLost,
+    ChunkRendered,
+    ChunkWritten,
     DeadlinePassed,
     Decided,
     Discarded,
     EndState,
+    FilmFailed,
+    FilmOpened,
+    Merged,
     Message,
     Objected,
     Proposed,
     Rejoined,
+    RendererChanged,
     Restored,
     TakeClosed,
     TakeOpened,
+    TakeResumed,
 )
 from protocol.region import REGION, Judged, RegionState, Revision, Thought, Wake
 from protocol.repair import violations
@@ -58,6 +85,8 @@ from protocol.ruling import rule
 from protocol.timeline import end_state, rest, view
 from protocol.wire import to_plain
 
+OF_DISPATCHER = (Merged, ChunkAssigned, ChunkWritten, ChunkLost, RendererChanged, FilmFailed)
+"""What the coordinator sends as the dispatcher."""
 MAX_DIFFERENCES = 8
 """Fields that a difference is shown with."""
 
@@ -75,18 +104,29 @@ class Replay:
     regions: dict[str, RegionState] = field(default_factory=lambda: {region: RegionState(region) for region in REGIONS})
     fallbacks: dict[str, RegionState] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
-    _due: deque[Message] = field(default_factory=deque)
+    due: deque[Message] = field(default_factory=deque)
+    dispatcher: DispatcherState = field(default_factory=DispatcherState)
+    _due_frames: deque[Message] = field(default_factory=deque)
+    _to_merge: deque[MergeBeat] = field(default_factory=deque)
+    _reported: Filmed | FilmBroke | None = None
+    _absent: set[str] = field(default_factory=set)
     _partial: dict[str, list[Message]] = field(default_factory=dict)
     _lost: set[str] = field(default_factory=set)
 
     def feed(self, record: Record) -> None:
         """Take the next record."""
         message = record.message
+        if not isinstance(message, TakeResumed):
+            self._take_report()
         if isinstance(message, Discarded):
             if message.what == "refused":
                 self._lost.add(message.role)  # it said what is not kept, so what it says next cannot be told from it
             return
-        if record.sender not in (COORDINATOR, DIRECTOR, *REGIONS):
+        if isinstance(message, (ChunkRendered, ChunkFailed)):
+            self._guarded(DISPATCHER.role, record, self._brought_to_dispatcher)
+        elif isinstance(message, OF_DISPATCHER):
+            self._guarded(DISPATCHER.role, record, self._said_by_dispatcher)
+        elif record.sender not in (COORDINATOR, DIRECTOR, *REGIONS):
             self._diverge(record.sender, Finding("R02", record.seq, f"{record.sender} has no part in the protocol"))
         elif record.sender in (COORDINATOR, DIRECTOR):
             self._guarded(COORDINATOR, record, self._said_by_coordinator)
@@ -99,8 +139,12 @@ class Replay:
 
     def finish(self) -> None:
         """The journal ends here, and its take with it: nobody may have more to say."""
-        if self._due:
-            self._diverge(COORDINATOR, Finding("R01", 0, f"the journal ends before {_name(self._due[0])} of the coordinator"))
+        self._take_report()
+        if self.due:
+            self._diverge(COORDINATOR, Finding("R01", 0, f"the journal ends before {_name(self.due[0])} of the coordinator"))
+        if self._due_frames:
+            missing = _name(self._due_frames[0])
+            self._diverge(DISPATCHER.role, Finding("R01", 0, f"the journal ends before {missing} of the dispatcher"))
 
     def _guarded(self, role: str, record: Record, step: Callable[[Record], None]) -> None:
         if role in self._lost:
@@ -120,16 +164,16 @@ class Replay:
     def _said_by_coordinator(self, record: Record) -> None:
         message = record.message
         self._bring_about(message)
-        if not self._due:
+        if not self.due:
             self._diverge(COORDINATOR, Finding("R02", record.seq, f"the coordinator has no reason to send {_name(message)}"))
             return
-        expected = self._due.popleft()
+        expected = self.due.popleft()
         if expected != message:
             self._diverge(COORDINATOR, Finding("R01", record.seq, _difference(expected, message)))
 
     def _brought_to_coordinator(self, record: Record) -> None:
-        if self._due:
-            missing, found = _name(self._due[0]), _name(record.message)
+        if self.due:
+            missing, found = _name(self.due[0]), _name(record.message)
             text = f"the coordinator sends {missing} before it hears anything else; the journal holds {found}"
             self._diverge(COORDINATOR, Finding("R01", record.seq, text))
             return
@@ -139,13 +183,18 @@ class Replay:
         """Events that are not messages show in what the coordinator sends because of them."""
         if isinstance(message, TakeOpened) and self.coordinator.phase == "idle":
             self._coordinate(Start(message, rest()))
-        elif isinstance(message, Decided) and not self._due:
+        elif isinstance(message, FilmOpened) and not self.due:
+            self._coordinate(StageSet(message))
+        elif isinstance(message, TakeResumed) and not self.due:
+            self._begin_again()
+            self._coordinate(Resume(tuple(sorted(message.versions.items()))))
+        elif isinstance(message, Decided) and not self.due:
             self._coordinate(Briefed(message, Brief.model_validate_json(message.reply)))
-        elif isinstance(message, DeadlinePassed) and not self._due:
+        elif isinstance(message, DeadlinePassed) and not self.due:
             self._coordinate(DeadlineFired(message.region, message.incarnation, message.beat, message.round))
-        elif isinstance(message, TakeClosed) and not self._due and message.outcome == "stopped":
+        elif isinstance(message, TakeClosed) and not self.due and message.outcome == "stopped":
             self._coordinate(Stop(message.reason))
-        elif isinstance(message, Aborted) and not self._due:
+        elif isinstance(message, Aborted) and not self.due:
             self._coordinate(Broke(message.error))
 
     def _coordinate(self, event: Any) -> None:
@@ -154,9 +203,13 @@ class Replay:
             self.coordinator, outputs = COORDINATOR_MACHINE.step(self.coordinator, events.popleft())
             for output in outputs:
                 if isinstance(output, Send):
-                    self._due.append(output.message)
+                    self.due.append(output.message)
+                    if isinstance(output.message, TakeClosed):
+                        self._dispatch(Close())
                 elif isinstance(output, (Audit, MakeRuling)):
                     events += self._worked_out(output)
+                elif isinstance(output, MergeBeat):
+                    self._to_merge.append(output)
                 # What the director was asked and answered is the next record.
 
     def _worked_out(self, asked: Audit | MakeRuling) -> list[Audited | RulingMade]:
@@ -174,6 +227,80 @@ class Replay:
         tracks, rulings = rule(self.constraints, asked.beat.end_state, asked.tracks, _length(asked.beat))
         return RulingMade(tracks, rulings, look(self.constraints, asked.beat, tracks)[1])
 
+    def _begin_again(self) -> None:
+        """Every process but the coordinator's is new. That of a region is there once it has asked to be let in."""
+        self.regions = {region: RegionState(region) for region in REGIONS}
+        self.fallbacks.clear()
+        self._absent = set(REGIONS)
+        self._reported = None
+        self.dispatcher = DispatcherState()
+        self._partial.clear()
+        self._due_frames.clear()
+        self._to_merge.clear()
+        self._lost -= {*REGIONS, DISPATCHER.role}
+
+    # ----------------------------------------------------------------------------------------------------- dispatcher
+
+    def _said_by_dispatcher(self, record: Record) -> None:
+        message = record.message
+        if not self._due_frames:
+            self._dispatch(self._dispatched(message))
+        if not self._due_frames:
+            text = f"the dispatcher has no reason to send {_name(message)}"
+            self._diverge(DISPATCHER.role, Finding("R02", record.seq, text))
+            return
+        expected = self._due_frames.popleft()
+        if expected != message:
+            self._diverge(DISPATCHER.role, Finding("R01", record.seq, _difference(expected, message)))
+
+    def _dispatched(self, message: Message) -> Any:
+        """The event that shows in what the dispatcher sends because of it."""
+        if isinstance(message, Merged):
+            beat = self._to_merge.popleft() if self._to_merge else None
+            if beat is None or (beat.beat, beat.ends) != (message.beat, message.ends):
+                raise ValueError(f"beat {message.beat} is merged without having been committed last")
+            return Merge(message)
+        if isinstance(message, RendererChanged):
+            changes = {"ready": Ready(message.renderer), "quiet": Quiet(message.renderer, message.reason)}
+            return changes.get(message.to, Gone(message.renderer, message.reason))
+        if isinstance(message, ChunkWritten):
+            return Written(message.chunk)
+        if isinstance(message, ChunkLost):
+            return FramesLost(message.chunk, message.reason)
+        if isinstance(message, FilmFailed):
+            return Unable(message.error)
+        raise ValueError(f"the dispatcher has no reason to send {_name(message)}")
+
+    def _brought_to_dispatcher(self, record: Record) -> None:
+        if self._due_frames:
+            missing, found = _name(self._due_frames[0]), _name(record.message)
+            text = f"the dispatcher sends {missing} before it hears anything else; the journal holds {found}"
+            self._diverge(DISPATCHER.role, Finding("R01", record.seq, text))
+            return
+        self._dispatch(Received(record.message))
+
+    def _dispatch(self, event: Any) -> None:
+        self.dispatcher, outputs = DISPATCHER.step(self.dispatcher, event)
+        for output in outputs:
+            if isinstance(output, Send):
+                self._due_frames.append(output.message)
+            elif isinstance(output, (Filmed, FilmBroke)):
+                self._reported = output
+
+    def _take_report(self) -> None:
+        """Let the coordinator hear how the frames ended.
+
+        That shows in no message but in what it sends then: a journal that ends here does not say that it has heard of it, and
+        who resumes the take from it has frames to render.
+        """
+        report, self._reported = self._reported, None
+        if report is None or COORDINATOR in self._lost:
+            return
+        try:
+            self._coordinate(report)
+        except LocalError as error:
+            self._diverge(COORDINATOR, Finding("R02", 0, _brief_text(error)))
+
     # -------------------------------------------------------------------------------------------------------- regions
 
     def _brought_to_region(self, region: Region, record: Record) -> None:
@@ -183,12 +310,15 @@ class Replay:
             self._partial.pop(region, None)  # what an earlier incarnation left unfinished
             if message.holder == "fallback":
                 self.fallbacks[region] = RegionState(region, phase="joining", incarnation=0)
+        if region in self._absent and region not in self.fallbacks:
+            return
         where = self.fallbacks if region in self.fallbacks else self.regions
         where[region], _ = REGION.step(where[region], Received(message))
 
     def _said_by_region(self, record: Record) -> None:
         message, region = record.message, record.sender
         if isinstance(message, Rejoined):
+            self._absent.discard(region)
             self.regions[region], _ = REGION.step(self.regions[region], Wake(message.nonce))
             self._partial.pop(region, None)
             return
@@ -240,6 +370,31 @@ def replay(records: Sequence[Record], constraints: Constraints, *, complete: boo
     if complete:
         run.finish()
     return run
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What a journal comes to, for a coordinator that goes on with it.
+
+    Attributes:
+        coordinator: the role's state after its last record.
+        due: what the coordinator was about to send when the journal ended.
+    """
+
+    coordinator: CoordinatorState
+    due: tuple[Message, ...]
+
+
+def fold(records: Sequence[Record], constraints: Constraints) -> Folded:
+    """The coordinator's state after a journal that was cut off or ended before the take was done.
+
+    Raises:
+        JournalError: this version cannot follow the journal.
+    """
+    run = replay(records, constraints, complete=False)
+    for finding in run.findings:
+        raise JournalError(f"record {finding.seq}: {finding.text}")
+    return Folded(run.coordinator, tuple(run.due))
 
 
 def look(constraints: Constraints, beat: BeatOpened, tracks: Sequence[Track]) -> tuple[tuple[Any, ...], EndState]:

@@ -250,10 +250,25 @@ def frame_count(seconds: float, fps: Fraction) -> int:
 
 def sample(timeline: Timeline, fps: Fraction) -> Samples:
     """The motion of a whole take: float64 [channels, frames], frame n at n / fps."""
-    times = frame_times(frame_count(timeline.seconds, fps), fps)
-    samples = np.zeros((len(NAMES), len(times)))
-    edges = [int(edge) for edge in np.searchsorted(times, [beat.start for beat in timeline.beats])]
-    for beat, start, stop in zip(timeline.beats, edges, [*edges[1:], len(times)], strict=True):
-        _fill(samples[:, start:stop], beat.tracks, times[start:stop] - beat.start)
+    samples = np.zeros((len(NAMES), frame_count(timeline.seconds, fps)))
+    for number, beat in enumerate(timeline.beats):
+        first, last = beat_frames(beat.start, beat.end, fps, ends=number + 1 == len(timeline.beats))
+        samples[:, first:last] = sample_beat(beat, first, last, fps)
+    return samples
+
+
+def beat_frames(start: float, end: float, fps: Fraction, *, ends: bool) -> tuple[int, int]:
+    """The frames `[first, last)` of a take that fall into a beat of it; `ends` if it is the last one."""
+    return _frames_before(start, fps), frame_count(end, fps) if ends else _frames_before(end, fps)
+
+
+def _frames_before(seconds: float, fps: Fraction) -> int:
+    return int(np.searchsorted(frame_times(frame_count(seconds, fps) + 1, fps), seconds))
+
+
+def sample_beat(beat: CommittedBeat, first: int, last: int, fps: Fraction) -> Samples:
+    """The frames `[first, last)` of a take, all of which fall into one beat of it: float64 [channels, last - first]."""
+    samples = np.zeros((len(NAMES), last - first))
+    _fill(samples, beat.tracks, frame_times(last - first, fps, first) - beat.start)
     look_coefficients(samples)
     return samples

@@ -6,3 +6,7 @@ class RendererError(Exception):
 
     Every module raises a class of its own that derives from this one; importing this module loads nothing else.
     """
+
+
+class DeviceLost(RendererError):
+    """The device that frames are computed on has failed for good in this process; another process may still use it."""

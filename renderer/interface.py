@@ -78,3 +78,9 @@ class Renderer(Protocol[R]):
             motion: float32 [frames, channels] in the order of `protocol.channels.NAMES`, within the rig's ranges.
             backdrop: what is behind the person; None leaves the portrait's own background.
         """
+
+    def packed(self, rig: R) -> R:
+        """A rig as it can be sent to another process: nothing in it is on a device."""
+
+    def unpacked(self, rig: R) -> R:
+        """A rig that came from another process, ready to be rendered here."""

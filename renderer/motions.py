@@ -122,7 +122,7 @@ def read_motion(path: Path) -> MotionData:
             )
         samples, far = _Rows(path, stream, place, columns).read()
     for first in range(0, len(samples), _FRAMES_AT_ONCE):
-        _derive(samples[first : first + _FRAMES_AT_ONCE])
+        derive(samples[first : first + _FRAMES_AT_ONCE])
     samples.setflags(write=False)
     return MotionData(samples, header.rate, header.direction, header.seed, tuple(_notes(columns, far)))
 
@@ -165,7 +165,7 @@ def resample(motion: MotionData, fps: Fraction) -> Samples:
         after = np.minimum(before + 1, len(given) - 1)
         start = given[before].astype(np.float64)
         result[first : first + len(places)] = start + (given[after] - start) * share
-        _derive(result[first : first + len(places)])
+        derive(result[first : first + len(places)])
     result.setflags(write=False)
     return result
 
@@ -245,7 +245,7 @@ class _Extremes:
         return tuple(self._found[name] for name in NAMES if name in self._found)
 
 
-def _derive(samples: Samples) -> None:
+def derive(samples: Samples) -> None:
     """Fill in the `eyeLook*` coefficients of some frames from their eye angles, in place."""
     work = samples.T.astype(np.float64)
     look_coefficients(work)

@@ -38,6 +38,8 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "animate": Command("runtime.commands.animate", "turn a portrait and a direction into a video"),
         "plan": Command("runtime.commands.plan", "turn a direction into motion, without a portrait and pixels"),
         "render": Command("runtime.commands.render", "turn a portrait and a motion into a video"),
+        "resume": Command("runtime.commands.resume", "go on with a take that was stopped, failed or was cut off"),
+        "submit": Command("cluster.commands.submit", "animate or resume as a job of a Ray cluster"),
         "replay": Command("runtime.commands.replay", "print how the regions agreed on a take, and run its machines again"),
         "verify": Command("runtime.commands.verify", "check that a take keeps its protocol and its constraints"),
         "rig": Command("runtime.commands.rig", "show what is found in a portrait: faces, mesh, lids, lips, matte, background"),

@@ -11,10 +11,11 @@ from configs.loading import ConfigError
 from protocol.journal import JournalError
 from renderer.errors import RendererError
 from runtime.options import UsageError
+from runtime.places import PlaceError
 from runtime.take_error import TakeError
 
 EXIT_CODES: Mapping[type[Exception], int] = MappingProxyType(
-    {UsageError: 2, ConfigError: 2, TakeError: 1, JournalError: 1, RendererError: 1}
+    {UsageError: 2, ConfigError: 2, TakeError: 1, JournalError: 1, PlaceError: 1, RendererError: 1}
 )
 """Errors whose text is written for the user."""
 

@@ -1,4 +1,4 @@
-"""The in-process base: all roles in one thread, on a clock that jumps to the next thing that happens.
+"""The in-process base: all roles in one thread, on a clock that jumps to the next thing that happens; one renderer, if any.
 
 Nothing here waits. What is sent arrives in order and at once, unless a faulty network is given, which loses, repeats and
 delays by its seed; then resends and deadlines take their turn on the same clock. The same seed gives the same run.
@@ -15,12 +15,23 @@ from typing import Any, Protocol
 import structlog
 
 from agents.chance import Chance
+from agents.regions import LexiconRegion, RegionAgent
 from protocol import link
 from protocol.channels import REGIONS, Region
 from protocol.coordination import Arm
-from protocol.messages import COORDINATOR, Message, TakeOpened
+from protocol.coordinator_state import CoordinatorState
+from protocol.messages import COORDINATOR, ChunkAssigned, Message
 from protocol.wire import decode
-from runtime.hosts import Carrier, CoordinatorHost, RegionHost, Thinker
+from renderer.errors import DeviceLost, RendererError
+from renderer.interface import Frames
+from renderer.motions import Samples
+from runtime.base import Play
+from runtime.coordinating import CoordinatorHost
+from runtime.dispatching import DispatchHost
+from runtime.filming import CHUNK, Film
+from runtime.hosts import RegionHost, Thinker
+from runtime.metrics import Meters, NoMeters
+from runtime.studio import RendererHost, Studio
 
 log = structlog.get_logger()
 
@@ -80,26 +91,34 @@ class Crash:
     before: int
 
 
+RENDERER = "renderer-1"
+"""What the journal calls the one renderer; one that takes its place has the next number."""
+
+
 class InlineRuntime:
     """Runs a take in one thread.
 
     Args:
-        coordinator: makes the coordinator's host, given its carrier.
+        coordinator: makes the coordinator's host, given what carries its envelopes and makes its frames.
         agents: who thinks, by region.
         fallbacks: who thinks for a region that does not answer.
         network: what becomes of envelopes.
         crashes: processes that die on the way.
         stopped: asked between events; a reason ends the take.
+        studio: who renders; None if nothing is.
+        resumed: tells this run's processes from those of the runs before it; empty for the first.
     """
 
     def __init__(
         self,
-        coordinator: Callable[[Carrier], CoordinatorHost],
+        coordinator: Callable[[InlineRuntime], CoordinatorHost],
         agents: Mapping[Region, Thinker],
         fallbacks: Callable[[Region], Thinker],
         network: Network | None = None,
         crashes: tuple[Crash, ...] = (),
         stopped: Callable[[], str | None] = lambda: None,
+        studio: Studio | None = None,
+        resumed: str = "",
     ) -> None:
         self._agents = agents
         self._fallbacks = fallbacks
@@ -113,8 +132,13 @@ class InlineRuntime:
         self._read: dict[bytes, Message] = {}
         self._received: dict[Region, int] = dict.fromkeys(REGIONS, 0)
         self._restarts = 0
-        self._regions = {region: RegionHost(region, agents[region], self) for region in REGIONS}
+        self._resumed = resumed
+        self._regions = {region: RegionHost(region, agents[region], self, nonce=self._nonce(region, 0)) for region in REGIONS}
         self._played: dict[Region, RegionHost] = {}
+        self._studio = RendererHost(studio.render) if studio else None
+        self._renderer = RENDERER
+        self._frames: dict[int, Frames] = {}
+        self._film: Film | None = None
         self._coordinator = coordinator(self)
 
     @property
@@ -127,9 +151,17 @@ class InlineRuntime:
         """How many envelopes each region has received so far."""
         return dict(self._received)
 
-    def run(self, opened: TakeOpened) -> None:
-        """Run the take to its end."""
-        self._coordinator.start(opened)
+    def run(self, begin: Callable[[CoordinatorHost], None], film: Film | None = None) -> None:
+        """Run the take to its end.
+
+        Args:
+            begin: starts or resumes it.
+            film: where frames go, if there are any.
+        """
+        self._film = film
+        begin(self._coordinator)
+        if self._studio:
+            self._dispatch.ready(self._renderer)
         closed_at: float | None = None
         while self._queue:
             reason = self._stopped()
@@ -174,7 +206,65 @@ class InlineRuntime:
         else:
             self._played.pop(region, None)
 
+    # ------------------------------------------------------------------------------------- what the dispatcher asks for
+
+    def assign(self, renderer: str, chunk: ChunkAssigned, rows: Samples) -> None:
+        """Render a chunk when its turn has come."""
+        self._at(0.0, lambda: self._render(renderer, chunk, rows))
+
+    def write(self, chunk: int, attempt: int) -> None:
+        """Write a chunk when its turn has come."""
+        self._at(0.0, lambda: self._write(chunk))
+
+    def drop(self, chunk: int, attempt: int) -> None:
+        """Forget the frames of a chunk."""
+        self._frames.pop(chunk, None)
+
+    def dismiss(self, renderer: str, reason: str) -> None:
+        """A chunk that was given up is to blame, and the others get a renderer anew; or else no other would do better here."""
+        if self._dispatch.state.given_up is None:
+            self._at(0.0, lambda: self._dispatch.unable(f"the renderer was given up: {reason}"))
+        else:
+            self._at(0.0, lambda: self._replace(renderer, reason))
+
     # -------------------------------------------------------------------------------------------------------- inside
+
+    @property
+    def _dispatch(self) -> DispatchHost:
+        assert self._coordinator.dispatch is not None
+        return self._coordinator.dispatch
+
+    def _replace(self, renderer: str, reason: str) -> None:
+        self._dispatch.gone(renderer, reason)
+        self._renderer = f"renderer-{int(renderer.removeprefix('renderer-')) + 1}"
+        self._dispatch.ready(self._renderer)
+
+    def _render(self, renderer: str, chunk: ChunkAssigned, rows: Samples) -> None:
+        if self._coordinator.state.phase == "closed" or self._studio is None or renderer != self._renderer:
+            return
+        try:
+            message, frames = self._studio.receive(chunk, rows)
+        except DeviceLost as error:
+            self._dispatch.gone(renderer, str(error))
+            self._dispatch.unable(str(error))
+            return
+        if frames is not None:
+            self._frames[chunk.chunk] = frames
+        self._dispatch.receive(renderer, message)
+
+    def _write(self, chunk: int) -> None:
+        assert self._film is not None
+        if self._coordinator.state.phase == "closed":
+            return
+        try:
+            self._film.write(self._frames.pop(chunk))
+        except (RendererError, OSError) as error:
+            self._dispatch.unable(str(error))
+        else:
+            self._dispatch.written(chunk)
+
+    def _nonce(self, region: Region, restarts: int) -> str:
+        return f"{region}-{self._resumed}{restarts}" if self._resumed or restarts else ""
 
     def _at(self, delay: float, action: Callable[[], None]) -> None:
         self._order += 1
@@ -201,7 +291,7 @@ class InlineRuntime:
 
     def _restart(self, region: Region) -> None:
         self._restarts += 1
-        self._regions[region] = RegionHost(region, self._agents[region], self, nonce=f"{region}-{self._restarts}")
+        self._regions[region] = RegionHost(region, self._agents[region], self, nonce=self._nonce(region, self._restarts))
 
     def _resend(self, role: str) -> None:
         self._watched.discard(role)
@@ -215,3 +305,51 @@ class InlineRuntime:
             host.resend()
         if owing:
             self.watch(role)
+
+
+class InlineBase:
+    """Runs takes in this process.
+
+    Args:
+        studio: who renders; None for takes that are not rendered.
+        agents: regions that are played by others than the embedded planner.
+        network: what becomes of envelopes; perfect if None.
+        crashes: region processes that die on the way.
+    """
+
+    def __init__(
+        self,
+        studio: Studio | None = None,
+        *,
+        agents: Mapping[Region, Thinker] | None = None,
+        network: Network | None = None,
+        crashes: tuple[Crash, ...] = (),
+    ) -> None:
+        self.meters: Meters = NoMeters()
+        self.chunk_frames = CHUNK
+        self._studio = studio
+        self._agents = agents or {}
+        self._network = network
+        self._crashes = crashes
+
+    def play(self, play: Play) -> CoordinatorState:
+        """Run a take; see `runtime.base.Base`."""
+        loaded, judgements = play.loaded, play.judgements
+        planner = LexiconRegion(loaded.tables)
+
+        def embedded(region: Region) -> RegionAgent:
+            return RegionAgent(region, loaded.tables, loaded.digest, planner, judgements)
+
+        playing: dict[Region, Thinker] = {region: self._agents.get(region) or embedded(region) for region in REGIONS}
+        runtime = InlineRuntime(
+            play.coordinator,
+            playing,
+            embedded,
+            self._network,
+            self._crashes,
+            play.stopped,
+            self._studio if play.film else None,
+            play.resumed,
+        )
+        runtime.run(play.begin, play.film)
+        return runtime.coordinator.state

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from protocol.keyframes import exact
 
@@ -30,6 +30,9 @@ MAX_TERM = 1_000_000
 Background: TypeAlias = Literal["keep", "alpha", "green"] | tuple[int, int, int]
 """What is to be behind the person: what the portrait shows, nothing, chroma-key green, or a colour in 0..255."""
 
+
+MAX_NAME = 4096
+"""Characters of a file's name with its folders."""
 
 _RATE = re.compile(r"[-+]?[0-9]{1,20}(\.[0-9]{0,20}|/[0-9]{1,20})?")
 
@@ -89,6 +92,51 @@ class FilmOptions:
     background: Background = "keep"
     sheet: Path | None = None
 
+    def as_data(self) -> dict[str, Any]:
+        """For a take's record: enough to film it again, wherever that is asked for from."""
+        data: dict[str, Any] = {name: getattr(self, name) for name in ("renderer", "device", "size", "face")}
+        data["portrait"] = str(self.portrait.absolute())
+        data["output"] = self.output
+        data["background"] = list(self.background) if isinstance(self.background, tuple) else self.background
+        data["sheet"] = None if self.sheet is None else str(self.sheet.absolute())
+        return data
+
+    @classmethod
+    def from_data(cls, data: object, named: str) -> FilmOptions:
+        """What `as_data` gave, read back from a record, in which anything may stand.
+
+        Args:
+            data: as it was read.
+            named: the file, for errors.
+
+        Raises:
+            UsageError: that cannot be.
+        """
+        given = data if isinstance(data, dict) else {}
+        for name in given.keys() - _FILM.keys():
+            raise UsageError(
+                f"{named} asks for {_quoted(str(name))} of the film, which this version does not know. Use the version that "
+                "began the take."
+            )
+        for name, (fits, meant) in _FILM.items():
+            if name not in given or not fits(given[name]):
+                found = _quoted(repr(given[name])) if name in given else "missing"
+                raise UsageError(
+                    f"{named} is not as it was written: {name} of the film is {found} and has to be {meant}. Put the file "
+                    "back, or make the take again with animate."
+                )
+        background, sheet = given["background"], given["sheet"]
+        return cls(
+            portrait=Path(given["portrait"]),
+            output=given["output"],
+            renderer=given["renderer"],
+            device=given["device"],
+            size=given["size"],
+            face=given["face"],
+            background=(background[0], background[1], background[2]) if isinstance(background, list) else background,
+            sheet=None if sheet is None else Path(sheet),
+        )
+
     def words(self, motion: Path) -> list[str]:
         """The command line that renders a motion like this."""
         words = ["textuportray", "render", str(self.portrait), str(motion), "-o", self.output]
@@ -105,6 +153,33 @@ class FilmOptions:
             if value is not None and value != usual.get(name):
                 words += [name, str(value)]
         return words
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_NAME and "\0" not in value
+
+
+def _is_whole(value: object, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def _is_background(value: object) -> bool:
+    if isinstance(value, list):
+        return len(value) == 3 and all(_is_whole(part, 0, 255) for part in value)
+    return value in ("keep", "alpha", "green")
+
+
+_FILM: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "portrait": (_is_name, "the name of a file"),
+    "output": (_is_name, "the name of a file"),
+    "renderer": (_is_name, "the name of a renderer"),
+    "device": (lambda value: value in ("auto", "cpu", "cuda"), "auto, cpu or cuda"),
+    "size": (lambda value: value is None or _is_whole(value, MIN_SIZE, MAX_SIZE), f"{MIN_SIZE} to {MAX_SIZE}, or null"),
+    "face": (lambda value: value is None or _is_whole(value, 1, MAX_FACE), f"1 to {MAX_FACE}, or null"),
+    "background": (_is_background, "keep, alpha, green, or a list of three numbers from 0 to 255"),
+    "sheet": (lambda value: value is None or _is_name(value), "the name of a file, or null"),
+}
+"""What there has to be in the data of `FilmOptions`: how each is known, and what it is."""
 
 
 def parse_direction(text: str) -> str:

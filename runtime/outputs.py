@@ -7,6 +7,7 @@ motion.take/       journal.mcap, timeline.json, motion.json, take.json
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ from protocol.channels import NAMES
 from protocol.constraints import Samples
 from protocol.timeline import Timeline
 from runtime.options import UsageError
+from runtime.take_error import TakeError
 
 MOTION_FORMAT = "textuportray.motion"
 MOTION_VERSION = 1
@@ -58,6 +60,11 @@ class TakeFiles:
     def live(self) -> Path:
         """The journal of a take that runs, or was cut off."""
         return self.folder / "journal.live.mcap"
+
+    @property
+    def next(self) -> Path:
+        """The journal of a take that is about to go on, until it holds all that there was before."""
+        return self.folder / "journal.next.mcap"
 
     @property
     def motion(self) -> Path:
@@ -106,15 +113,40 @@ class TakeFiles:
 
         Raises:
             OSError: they cannot be made.
+            TakeError: a take runs in them.
         """
         made = self._make_folders()
         try:
-            for stale in (self.live, self.journal, self.timeline, self.record, self.motion):
-                stale.unlink(missing_ok=True)
-            yield
+            with self.claimed():
+                for stale in (self.live, self.next, self.journal, self.timeline, self.record, self.motion):
+                    stale.unlink(missing_ok=True)
+                yield
         finally:
             if not self.live.exists() and not self.journal.exists():
                 _remove_folders(made)
+
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[None]:
+        """The take's folder for one process alone, as far as the file system knows of locks.
+
+        Raises:
+            TakeError: another process works on the take.
+            OSError: the folder is not there.
+        """
+        handle = os.open(self.folder, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise TakeError(
+                    f"{self.folder} belongs to a take that still runs, in another process. Wait until it is done, or end that "
+                    "process first."
+                ) from None
+            except OSError:
+                pass  # a file system that knows of none
+            yield
+        finally:
+            os.close(handle)
 
     def _make_folders(self) -> list[Path]:
         """Make what is missing of the take's folder and those that it is in; what was made."""
@@ -217,10 +249,16 @@ def write_motion(
     with whole_file(path) as stream:
         stream.write(_compact(head).removesuffix("}").encode() + b',"frames":[')
         for first in range(0, samples.shape[1], _FRAMES_AT_ONCE):
-            frames = samples[:, first : first + _FRAMES_AT_ONCE].T.round(DECIMALS) + 0.0
+            frames = rounded(samples[:, first : first + _FRAMES_AT_ONCE])
             stream.write((b"," if first else b"") + _compact(frames.tolist())[1:-1].encode())
             proceed()
         stream.write(b"]}\n")
+
+
+def rounded(samples: Samples) -> Samples:
+    """The frames of a motion as its file keeps them: float64 [frames, channels], from float64 [channels, frames]."""
+    frames: Samples = samples.T.round(DECIMALS) + 0.0  # no minus zero
+    return frames
 
 
 def copy_file(source: Path, path: Path, proceed: Callable[[], None] = lambda: None) -> None:

@@ -54,17 +54,24 @@ class Progress:
         else:
             self._write(f"{opening}\n")
 
-    def step(self, done: int) -> None:
-        """Say how many frames of the phase are done, if it is time to."""
+    def step(self, done: int, about: str = "") -> None:
+        """Say how many frames of the phase are done, if it is time to.
+
+        Args:
+            done: frames so far.
+            about: what else is going on.
+        """
         self._done = done
         now = self._clock()
         if now - self._said < (_EVERY_S if self._terminal else _PLAIN_EVERY_S):
             return
         self._said = now
-        line = f"{self._name}: {done:,} of {_frames(self._total)}"
+        line = f"{self._name}: {done:,} of {_frames(self._total)}" if self._total else self._name
         took = now - self._began
-        if done and took >= _SETTLED_S:
+        if self._total and done and took >= _SETTLED_S:
             line += f", {_rate(done / took)}, {_duration((self._total - done) * took / done)} left"
+        if about:
+            line += f"; {about}"
         if self._terminal:
             self._rewrite(line)
         else:

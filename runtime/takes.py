@@ -14,6 +14,8 @@ from protocol.journal import Journal, JournalError, read_journal
 from protocol.messages import BeatOpened
 from runtime.options import UsageError
 
+JOURNALS = ("journal.mcap", "journal.live.mcap")
+"""What the journal of a take is called: when it is over, and while it runs."""
 _MOTION = "Name a motion file, a .take folder, or a video with its folder beside it."
 
 
@@ -30,7 +32,7 @@ def journal_path(take: Path) -> Path:
     else:
         folders = [take.with_suffix(".take")]
     for folder in folders:
-        for name in ("journal.mcap", "journal.live.mcap"):
+        for name in JOURNALS:
             if (folder / name).is_file():
                 return folder / name
     if take.is_dir():
@@ -40,6 +42,21 @@ def journal_path(take: Path) -> Path:
     if take.is_file():
         raise UsageError(f"{take} has no take beside it. Name a journal (.mcap), a .take folder, or an output with its folder.")
     raise UsageError(f"{take} does not exist. Name a journal (.mcap), a .take folder, or an output with its folder.")
+
+
+def folder_of_journal(take: Path) -> Path:
+    """The `.take` folder with the journal of a take, which is given as for `journal_path`.
+
+    Raises:
+        UsageError: there is none, or the journal is not in such a folder.
+    """
+    path = journal_path(take)
+    if path.parent.absolute().suffix != ".take" or path.name not in JOURNALS:
+        raise UsageError(
+            f"{path} is a journal outside of the folder of its take, where the rest of it would be. Name the .take folder."
+        )
+    # The name is that of the output: "." says none.
+    return path.parent if path.parent.name else path.parent.absolute()
 
 
 def open_take(take: Path) -> Journal:

@@ -12,8 +12,10 @@ import statistics
 import time
 
 from protocol.journal import JournalWriter
+from runtime.inline import InlineBase
+from runtime.loading import load
 from runtime.options import TakeOptions
-from runtime.take import load, run_take
+from runtime.take import Watch, opening, run_take
 
 DIRECTION = (
     "She looks down, sad. Then she turns her head to the left and raises her eyebrows. "
@@ -33,7 +35,8 @@ def main() -> None:
         times = []
         for _ in range(RUNS + 1):
             start = time.perf_counter()
-            result = run_take(options, loaded, JournalWriter(io.BytesIO(), lambda: None), lambda: 0.0)
+            journal = JournalWriter(io.BytesIO(), lambda: None)
+            result = run_take(opening(options, loaded), loaded, journal, InlineBase(), Watch(lambda: 0.0))
             times.append(time.perf_counter() - start)
         assert result.brief is not None
         medians[name] = statistics.median(times[1:])

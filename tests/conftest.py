@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from renderer.sample import NAME, sample_portrait
 from renderer.weights import State, Weights, open_weights
-from runtime.take import Loaded
+from runtime.loading import Loaded
 from tests.takes import load_tables
 
 # Tests run in as many processes as there are processors: threads of torch on top of that would wait for each other.

@@ -9,7 +9,9 @@ from protocol.coordination import (
     Audited,
     Briefed,
     DeadlineFired,
+    Resume,
     RulingMade,
+    StageSet,
     Start,
     Stop,
 )
@@ -25,6 +27,7 @@ from protocol.messages import (
     RoundOpened,
 )
 from protocol.timeline import rest
+from tests.filmed import film_opened
 from tests.takes import Script, brief, decided, proposed, take_opened, track, violation
 
 OTHERS = ("eyes", "mouth", "head")
@@ -131,10 +134,20 @@ class Desk(Script[CoordinatorState]):
         """A new process of a region asks to be let in."""
         return self(Received(Rejoined(region=region, nonce=nonce)))
 
+    def film(self):
+        """The portrait is prepared."""
+        return self(StageSet(film_opened()))
 
-def directing(**how) -> Desk:
+    def resume(self):
+        """The take goes on with new processes."""
+        return self(Resume((("python", "3.12"),)))
+
+
+def directing(*, film=False, **how) -> Desk:
     desk = Desk(**how)
     desk.start()
+    if film:
+        desk.film()
     return desk
 
 
@@ -163,9 +176,44 @@ def ruling(**how) -> Desk:
     return desk
 
 
+def rendering(**how) -> Desk:
+    desk = auditing(**{"beats": 1, **how, "film": True})
+    while desk.state.phase != "rendering":
+        desk.audit()
+        if desk.state.phase == "gathering":
+            desk.propose_all()
+            desk.accept_all()
+    return desk
+
+
 def closed(**how) -> Desk:
     desk = gathering(**how)
     desk(Stop("enough"))
+    return desk
+
+
+def fallback_plays(desk: Desk, phase: str) -> Desk:
+    """A take that is rendered comes to a phase; where there can be one, with a commit behind it and a fallback for the head."""
+    desk.opening = take_opened(rounds=1)
+    desk.start()
+    desk.film()
+    if phase == "directing":
+        return desk
+    desk.brief()
+    desk.propose_all()
+    desk.accept_all()
+    desk.audit()
+    desk.fire("head")
+    if phase == "gathering":
+        return desk
+    desk.propose_all()
+    if phase == "voting":
+        return desk
+    desk.accept_all(OTHERS if phase == "ruling" else REGIONS)
+    if phase == "ruling":
+        desk(desk.vote("brows", violation()))
+    elif phase == "rendering":
+        desk.audit()
     return desk
 
 
@@ -176,9 +224,11 @@ PHASES: dict[str, Callable[..., Desk]] = {
     "voting": voting,
     "auditing": auditing,
     "ruling": ruling,
+    "rendering": rendering,
     "closed": closed,
 }
-OPEN = ("directing", "gathering", "voting", "auditing", "ruling")
+PLANNING = ("directing", "gathering", "voting", "auditing", "ruling")
+OPEN = (*PLANNING, "rendering")
 ASKING = ("gathering", "voting")
 
 

@@ -1,6 +1,7 @@
 """Journals of takes in which something happened, and journals that somebody has tampered with.
 
-The takes are tiny ones (see `tests.takes`): the first beat needs a second round, the second does not.
+The takes are tiny ones (see `tests.takes`): the first beat needs a second round, the second does not. Those that are rendered
+have ten chunks in their sixty frames (see `tests.filmed`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 from agents.regions import Judgements
 from protocol.channels import Region
 from protocol.constraints import Constraints
-from protocol.coordinator import COMMIT_AS_PROPOSED
+from protocol.coordinator_state import COMMIT_AS_PROPOSED
 from protocol.findings import Finding
 from protocol.history import history
 from protocol.journal import Record
@@ -26,7 +27,8 @@ from protocol.region import Judge, Judged, Propose, Thought
 from protocol.replay import replay
 from protocol.rules import Between, Margins, RuleSet
 from runtime.inline import Crash, FaultyNetwork
-from tests.takes import TinyRegion, Told, tiny_tables, tiny_take
+from tests.filmed import Reel, meeting, play
+from tests.takes import TinyRegion, Told, take_opened, tiny_tables, tiny_take
 
 
 class Silent(TinyRegion):
@@ -99,6 +101,17 @@ def unsatisfiable() -> Constraints:
     return Constraints.of(RuleSet(margins=Margins(level=0.25, speed=0.0, accel=0.0, drift=0.0), rules=(rule,)))
 
 
+def _cut(name: str, length: int) -> tuple[Record, ...]:
+    """The beginning of a run's journal."""
+    return recorded(name).records[:length]
+
+
+@cache
+def recorded(name: str) -> Told:
+    """One of the runs."""
+    return RUNS[name]()
+
+
 RUNS: Mapping[str, Callable[[], Told]] = {
     "undisturbed": tiny_take,
     "without negotiation": lambda: tiny_take(flags=(COMMIT_AS_PROPOSED,)),
@@ -119,14 +132,28 @@ RUNS: Mapping[str, Callable[[], Told]] = {
     "stopped before anything": lambda: tiny_take(stopped=stopped_after(0)),
     "stopped while regions propose": lambda: tiny_take(stopped=stopped_after(14)),
     "stopped while regions vote": lambda: tiny_take(stopped=stopped_after(30)),
+    "rendered": play,
+    "rendered without negotiation": lambda: play(opened=take_opened(flags=(COMMIT_AS_PROPOSED,))),
+    "a renderer dies": lambda: play(fate=meeting({(3, 1): "dies"})),
+    "a renderer does not answer for a while": lambda: play(renderers=("renderer-1",), quiet=("renderer-1",)),
+    "a renderer does nothing right": lambda: play(fate=meeting({"renderer-1": "failed"})),
+    "a chunk fails once": lambda: play(fate=meeting({(4, 1): "failed"})),
+    "frames are lost": lambda: play(fate=meeting({(4, 1): "lost"})),
+    "a chunk is given up": lambda: play(fate=meeting({4: "failed"})),
+    "a chunk kills renderers": lambda: play(fate=meeting({9: "dies"})),
+    "the disk is full": lambda: play(reel=Reel(3)),
+    "stopped while frames are rendered": lambda: play(stopped=stopped_after(105)),
+    "resumed before it was briefed": lambda: play(_cut("rendered", 2)),
+    "resumed while regions vote": lambda: play(_cut("rendered", 20)),
+    "resumed with a fallback": lambda: play(_cut("rendered with a silent region", 26), agents={"eyes": Silent}),
+    "resumed after a chunk was given up": lambda: play(recorded("a chunk is given up").records),
+    "resumed twice": lambda: play(
+        play(_cut("rendered", 20), stopped=stopped_after(40)).records, fate=meeting({(2, 1): "lost"})
+    ),
+    "resumed without frames": lambda: play(recorded("stopped while regions vote").records, film=False),
+    "rendered with a silent region": lambda: play(agents={"eyes": Silent}),
 }
 """Takes by what happens in them. In all of them everybody keeps the protocol."""
-
-
-@cache
-def recorded(name: str) -> Told:
-    """One of the runs."""
-    return RUNS[name]()
 
 
 def numbered(records: Sequence[Record]) -> tuple[Record, ...]:
@@ -137,6 +164,15 @@ def numbered(records: Sequence[Record]) -> tuple[Record, ...]:
 def places(records: Sequence[Record], *kinds: type) -> list[int]:
     """Where messages of some kinds are."""
     return [place for place, record in enumerate(records) if isinstance(record.message, kinds)]
+
+
+def where(records: Sequence[Record], kind: type, **said_: Any) -> int:
+    """The first place of a message that says this."""
+    return next(
+        place
+        for place in places(records, kind)
+        if all(getattr(records[place].message, name) == value for name, value in said_.items())
+    )
 
 
 def without(records: Sequence[Record], place: int) -> tuple[Record, ...]:

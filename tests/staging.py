@@ -8,15 +8,32 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from numpy.typing import NDArray
 from PIL import Image
 
 from protocol.channels import INDEX
+from protocol.constraints import Constraints
+from protocol.constraints import Samples as Sampled
+from protocol.journal import Record
+from protocol.replay import fold
 from renderer.casting import FaceError
 from renderer.interface import Backdrop, Frames
-from renderer.portrait import Portrait
+from renderer.portrait import Portrait, read_portrait
+from runtime import loading
+from runtime.arrays import digest_of
+from runtime.commands import showing
+from runtime.filming import Shot, open_film, span
+from runtime.inline import InlineBase
+from runtime.loading import Loaded
+from runtime.options import Background, TakeOptions
+from runtime.outputs import TakeFiles
+from runtime.production import Order, make_take
 from runtime.renderers import Opened
+from runtime.studio import Studio, film_opened, prepare
+from runtime.take import Filming, Past, TakeResult, Watch, opening
+from runtime.takes import open_take
 
 SIDE = (40, 48)
 """Width and height of the portrait, pixels."""
@@ -61,11 +78,15 @@ class FakeRenderer:
     Attributes:
         faces: how many faces a portrait has.
         chunks: lengths of what was asked for.
+        asked: digests of the rows that were to be rendered.
+        poison: digests of rows that cannot be.
         before: called before each chunk, with the number of frames that came before.
     """
 
     faces: int = 1
     chunks: list[int] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    poison: set[str] = field(default_factory=set)
     before: Callable[[int], None] = lambda done: None
 
     def prepare(self, portrait: Portrait, *, face: int | None = None) -> FakeRig:
@@ -79,6 +100,9 @@ class FakeRenderer:
 
     def render(self, rig: FakeRig, motion: NDArray[np.float32], backdrop: Backdrop | None = None) -> Frames:
         """Frames of a motion."""
+        self.asked.append(digest_of(motion))
+        if self.asked[-1] in self.poison:
+            raise RuntimeError("this is poison")
         self.before(sum(self.chunks))
         self.chunks.append(len(motion))
         frames = np.repeat(rig.portrait.rgb[None], len(motion), axis=0)
@@ -93,6 +117,70 @@ class FakeRenderer:
             return frames
         alpha = np.where(person, np.uint8(255), np.uint8(0))
         return np.concatenate([frames, np.repeat(alpha[None, ..., None], len(frames), axis=0)], axis=3)
+
+    def packed(self, rig: FakeRig) -> FakeRig:
+        """It is on no device."""
+        return rig
+
+    def unpacked(self, rig: FakeRig) -> FakeRig:
+        """Nor is it here."""
+        return rig
+
+
+def studio(renderer: FakeRenderer, folder: Path, background: Background = "keep") -> Studio:
+    """A studio of the fake renderer, with a portrait of its own in a folder."""
+    path = portrait_file(folder / "portrait.png")
+    return prepare(opened(renderer), read_portrait(path), None, background)
+
+
+def film_take(
+    made: Studio,
+    loaded: Loaded,
+    output: Path,
+    options: TakeOptions,
+    *,
+    stopped: Callable[[], str | None] = lambda: None,
+    told: Callable[[Record], None] = lambda record: None,
+    past: Past | None = None,
+) -> tuple[TakeResult, Sampled]:
+    """A take planned and filmed into files as `animate` does it, without the words that go with that.
+
+    Args:
+        made: who acts.
+        loaded: the tables.
+        output: where frames go.
+        options: what the take is asked for.
+        stopped: asked between events; a reason ends the take.
+        told: called with every record.
+        past: what there is of the take, if it goes on.
+    """
+    files = TakeFiles.beside(output)
+    with open_film(made.stage, Shot(output=str(output), fps=options.fps, metadata={})) as film:
+        opened = film_opened(made.stage, None, "keep", span(*made.stage.size))
+        order = Order(opening(options, loaded), loaded, {}, Filming(opened, film), past)
+        return make_take(order, files, InlineBase(made), Watch(lambda: 0.0, stopped, (told,)))
+
+
+def past_of(folder: Path, constraints: Constraints) -> Past:
+    """What there is of a take, by its journal."""
+    records = open_take(folder).records
+    return Past(records, fold(records, constraints))
+
+
+def opening_fake(monkeypatch: pytest.MonkeyPatch, renderer: FakeRenderer) -> None:
+    """Commands open the fake renderer, whatever is asked for."""
+    monkeypatch.setattr(showing, "open_renderer", lambda name, device, on_progress: opened(renderer))
+
+
+def loading_once(monkeypatch: pytest.MonkeyPatch, tables: Loaded) -> None:
+    """Commands do not read the tables again for every take: neither those of the program nor the same from a journal."""
+    parse = loading.loaded_from
+
+    def known(texts: dict[str, str], names: Mapping[str, str] | None = None) -> Loaded:
+        return tables if texts == tables.texts else parse(texts, names)
+
+    monkeypatch.setattr(loading, "load", lambda replaced=None: tables)
+    monkeypatch.setattr(loading, "loaded_from", known)
 
 
 def opened(renderer: FakeRenderer) -> Opened:

@@ -48,10 +48,13 @@ from protocol.monitor import monitor
 from protocol.region import Judge, Judged, Propose, RegionState, Revision, Thought
 from protocol.rules import Margins, RuleSet, Sum
 from protocol.timeline import Timeline, last_values, rest, sample
-from runtime.hosts import Carrier, CoordinatorHost, DirectorAgent, Seat, Thinker
-from runtime.inline import Crash, InlineRuntime, Network
+from runtime.coordinating import CoordinatorHost, DirectorAgent
+from runtime.hosts import Carrier, Thinker
+from runtime.inline import Crash, InlineBase, InlineRuntime, Network
+from runtime.loading import Loaded, load
 from runtime.options import TakeOptions
-from runtime.take import Loaded, TakeResult, load, run_take, timeline_of
+from runtime.sequencer import Sequencer
+from runtime.take import TakeResult, Watch, opening, run_take, timeline_of
 
 SPAN = 0.5
 LEAD: Mapping[Region, str] = {"brows": "browInnerUp", "eyes": "eyeWideLeft", "mouth": "jawOpen", "head": "headYaw"}
@@ -389,10 +392,12 @@ def tiny_take(
     writer = JournalWriter(stream, lambda: None)
 
     def host(carrier: Carrier) -> CoordinatorHost:
-        return CoordinatorHost(director or TinyDirector(beats), tables, judgements, carrier, Seat(writer, lambda: 0.0), keep)
+        return CoordinatorHost(
+            director or TinyDirector(beats), tables, judgements, carrier, Sequencer(writer, lambda: 0.0, keep)
+        )
 
     runtime = Tampered(host, playing, lambda region: fallbacks(region, judgements), network, crashes, stopped, tamper=tamper)
-    runtime.run(take_opened(rounds, flags))
+    runtime.run(lambda coordinator: coordinator.start(take_opened(rounds, flags)))
     writer.close()
     states = {region: host.state for region, host in runtime._regions.items()}
     state = runtime.coordinator.state
@@ -405,7 +410,7 @@ _OPTIONS = frozenset(one.name for one in fields(TakeOptions))
 
 
 def run(direction: str, **how: Any) -> tuple[TakeResult, bytes]:
-    """Run a direction with the real agents; keywords are those of `TakeOptions` and of `run_take`.
+    """Run a direction with the real agents; keywords are those of `TakeOptions`, `Watch` and `InlineBase`.
 
     Returns:
         The result and the bytes of the journal, whose clock stands still.
@@ -413,8 +418,10 @@ def run(direction: str, **how: Any) -> tuple[TakeResult, bytes]:
     stream = io.BytesIO()
     writer = JournalWriter(stream, lambda: None)
     options = TakeOptions(direction=direction, **{name: value for name, value in how.items() if name in _OPTIONS})
-    rest_ = {name: value for name, value in how.items() if name not in _OPTIONS}
-    result = run_take(options, load_tables(), writer, lambda: 0.0, **rest_)
+    watching = {name: how[name] for name in ("stopped", "told") if name in how}
+    base = InlineBase(**{name: value for name, value in how.items() if name not in _OPTIONS | watching.keys()})
+    loaded = load_tables()
+    result = run_take(opening(options, loaded), loaded, writer, base, Watch(lambda: 0.0, **watching))
     writer.close()
     return result, stream.getvalue()
 

@@ -5,25 +5,28 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shlex
 import signal
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from PIL import Image
 
-from renderer.video import probe, read_frames
+from renderer.errors import DeviceLost
+from renderer.video import Sink, VideoError, probe, read_frames
 from renderer.weights import WeightsError
-from runtime import filming, take
+from runtime import studio
 from runtime.cli import main
-from runtime.commands import asking
+from runtime.commands import asking, showing
 from runtime.renderers import TABLES
 from tests.program import at_home, left
-from tests.staging import FakeRenderer, opened, portrait_file
+from tests.staging import FakeRenderer, loading_once, opening_fake, portrait_file
 
 DIRECTION = "She grins, then nods."
 TAKE = ["journal.mcap", "motion.json", "take.json", "timeline.json"]
@@ -40,13 +43,13 @@ def _at_home(tmp_path) -> Iterator[None]:
 def renderer(monkeypatch, loaded) -> FakeRenderer:
     """What is opened instead of the puppet; the tables are read once for all tests."""
     fake = FakeRenderer()
-    monkeypatch.setattr(take, "load", lambda replaced: loaded)
-    monkeypatch.setattr(filming, "open_renderer", lambda name, device, on_progress: opened(fake))
+    loading_once(monkeypatch, loaded)
+    opening_fake(monkeypatch, fake)
     return fake
 
 
 def animate(*words: str, direction: str = DIRECTION) -> int:
-    return main(["animate", "portrait.png", direction, *words])
+    return main(["animate", "portrait.png", direction, "--runtime", "inline", *words])
 
 
 # -------------------------------------------------------------------------------------------------------- what it makes
@@ -149,7 +152,7 @@ def test_several_faces_are_pointed_out_and_one_can_be_chosen(renderer, capsys):
     ],
 )
 def test_what_cannot_be_asked_for_is_refused_before_the_portrait_is_read(capsys, tmp_path, monkeypatch, words, said):
-    monkeypatch.setattr(filming, "read_portrait", lambda *_: pytest.fail("it has begun to work"))
+    monkeypatch.setattr(studio, "read_portrait", lambda *_, **__: pytest.fail("it has begun to work"))
     assert animate(*words) == 2
     printed = capsys.readouterr()
     assert printed.err.startswith("textuportray: ")
@@ -182,7 +185,7 @@ def test_models_that_cannot_be_fetched_fail_before_anything_is_planned(capsys, t
     def absent(name, device, on_progress):
         raise WeightsError("Files are missing, and there is no network.")
 
-    monkeypatch.setattr(filming, "open_renderer", absent)
+    monkeypatch.setattr(showing, "open_renderer", absent)
     assert animate("-o", "out.mp4") == 1
     assert capsys.readouterr().err.splitlines()[-1] == "textuportray: Files are missing, and there is no network."
     assert left(tmp_path) == ["portrait.png"]
@@ -195,43 +198,120 @@ def test_the_renderers_that_can_be_named_are_those_that_there_are():
 # ----------------------------------------------------------------------------------------------------------- cut short
 
 
-def test_a_take_that_is_stopped_keeps_its_plan_and_says_how_to_go_on(renderer, capsys, tmp_path):
+def test_a_take_that_is_stopped_says_how_far_it_got_and_how_to_go_on(renderer, capsys):
     """What it says is carried out, and gives the video that would have been."""
     words = ["--seconds", "2", "--size", "60", "--background", "#102030", "--sheet", "o ut.png"]
     assert animate(*words, "-o", "whole.mp4") == 0
-    renderer.chunks.clear()
-    renderer.before = lambda done: signal.raise_signal(signal.SIGINT) if done == 16 else None
-    capsys.readouterr()
+    whole_sheet = Path("o ut.png").read_bytes()
     Path("o ut.png").unlink()
+    renderer.chunks.clear()
+    renderer.before = lambda done: signal.raise_signal(signal.SIGINT) if done > 4 else None
+    capsys.readouterr()
     assert animate(*words, "-o", "o ut.mp4") == 1
     said = capsys.readouterr().err.splitlines()[-1]
-    assert said.startswith("textuportray: stopped by SIGINT with 32 of 50 frames rendered. o ut.mp4 is not written; ")
-    assert [name for name in left(tmp_path) if "o ut" in name] == ["o ut.take", *(f"o ut.take/{name}" for name in TAKE)]
-    again = said.partition("without planning again: ")[2]
-    program, *rest = shlex.split(again)
+    stopped = r"textuportray: stopped by SIGINT with [12] of 2 beats agreed on and [1-9] chunks? of frames rendered\. "
+    assert re.match(stopped + r"o ut\.mp4 is not written\. Go on with: textuportray resume 'o ut\.take', or see how far", said)
+    assert [name for name in left(Path()) if "o ut" in name] == ["o ut.take", "o ut.take/journal.mcap", "o ut.take/take.json"]
+    assert main(["verify", "o ut.take"]) == 0
+    program, *rest = shlex.split(said.partition("Go on with: ")[2].partition(", or see")[0])
     assert program == "textuportray"
     renderer.before = lambda done: None
     assert main(rest) == 0
     assert Path("o ut.mp4").read_bytes() == Path("whole.mp4").read_bytes()
-    assert Path("o ut.png").is_file()
-    of_both = [json.loads(Path(f"{name}.take/take.json").read_bytes()) for name in ("whole", "o ut")]
-    assert of_both[0] == of_both[1]
+    assert Path("o ut.png").read_bytes() == whole_sheet
 
 
-def test_a_disk_that_fills_up_while_frames_are_written_keeps_the_plan(renderer, capsys, tmp_path, monkeypatch):
-    def full(handle: int) -> None:
-        if renderer.chunks:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+def test_a_chunk_that_cannot_be_rendered_fails_the_take_and_names_its_frames(renderer, capsys):
+    """The second chunk is poison; the others are rendered all the same, once each."""
+    assert animate("--seconds", "1.6", "--no-idle", "-o", "out.mp4", direction="She smiles.") == 0
+    whole, lengths = renderer.asked, renderer.chunks
+    Path("out.mp4").unlink()
+    renderer.asked, renderer.poison = [], {whole[1]}
+    assert animate("--seconds", "1.6", "--no-idle", "-o", "out.mp4", direction="She smiles.") == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "the take failed with 1 of 1 beats agreed on and 1 chunk of frames rendered" in said
+    frames = f"frames {lengths[0]} to {lengths[0] + lengths[1] - 1}"
+    assert f"{frames} could not be rendered: RuntimeError: this is poison (tried 3 times)" in said
+    assert "out.mp4 is not written. Go on with: textuportray resume out.take" in said
+    assert sorted(renderer.asked) == sorted([*whole, whole[1], whole[1]])
+    assert left(Path()) == ["out.take", "out.take/journal.mcap", "out.take/take.json", "portrait.png"]
+    assert main(["verify", "out.take"]) == 0
 
-    monkeypatch.setattr(os, "fsync", full)
+
+def test_a_renderer_that_does_nothing_right_is_given_up(renderer, capsys):
+    def before(done: int) -> None:
+        raise MemoryError
+
+    renderer.before = before
+    assert animate("--seconds", "2", "-o", "out.mp4") == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "the renderer was given up: it failed 3 times in a row, at last with: the memory is not enough; --size makes" in said
+    assert main(["verify", "out.take"]) == 0
+
+
+def test_a_device_that_is_lost_ends_the_take_which_can_go_on(renderer, capsys):
+    def before(done: int) -> None:
+        raise DeviceLost("The device failed while frames were computed: CUDA error: unspecified launch failure")
+
+    renderer.before = before
+    assert animate("--seconds", "1", "-o", "out.mp4") == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "The device failed while frames were computed: CUDA error: unspecified launch failure" in said
+    assert "Go on with: textuportray resume out.take" in said
+    assert main(["verify", "out.take"]) == 0
+    renderer.before = lambda done: None
+    assert main(["resume", "out.take"]) == 0
+
+
+def full(handle: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_video_that_cannot_be_written_on_the_way_closes_the_journal(renderer, capsys, monkeypatch):
+    """The encoder's disk is full when the second chunk comes; the journal is on another one."""
+    real = Sink.write
+
+    def write(sink: Sink, frame: Any) -> None:
+        if sink.frames == 20:
+            raise VideoError("out.mp4 cannot be written (No space left on device).")
+        real(sink, frame)
+
+    monkeypatch.setattr(Sink, "write", write)
+    assert animate("--seconds", "2", "-o", "out.mp4") == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "the take failed with " in said
+    assert (
+        "out.mp4 cannot be written (No space left on device). out.mp4 is not written. Go on with: textuportray resume" in said
+    )
+    assert left(Path()) == ["out.take", "out.take/journal.mcap", "out.take/take.json", "portrait.png"]
+    assert main(["verify", "out.take"]) == 0
+
+
+def test_a_disk_that_fills_up_when_the_video_is_closed_keeps_the_plan(renderer, capsys, monkeypatch):
+    """All is rendered, the journal is closed; only the video does not reach the disk. Both ways on give it."""
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda handle: full(handle) if Path("out.take/motion.json").exists() else real(handle))
     assert animate("--seconds", "1", "-o", "out.mp4") == 1
     said = capsys.readouterr().err.splitlines()[-1]
     assert "(No space left on device)" in said
     assert said.endswith("textuportray render portrait.png out.take/motion.json -o out.mp4")
-    assert left(tmp_path) == ["out.take", *(f"out.take/{name}" for name in TAKE), "portrait.png"]
+    assert left(Path()) == ["out.take", *(f"out.take/{name}" for name in TAKE), "portrait.png"]
+    monkeypatch.setattr(os, "fsync", real)
+    assert main(["resume", "out.mp4"]) == 0
+    resumed = Path("out.mp4").read_bytes()
+    Path("out.mp4").unlink()
+    assert main(shlex.split(said[said.index("textuportray render") :])[1:]) == 0
+    assert Path("out.mp4").read_bytes() == resumed
 
 
-def test_a_second_signal_ends_it_at_once_and_nothing_half_is_left(renderer, capsys, tmp_path):
+def test_a_disk_that_is_full_from_the_beginning_leaves_nothing(renderer, capsys, monkeypatch):
+    monkeypatch.setattr(os, "fsync", full)
+    assert animate("--seconds", "1", "-o", "new/out.mp4") == 1
+    assert "(No space left on device)" in capsys.readouterr().err.splitlines()[-1]
+    assert [name for name in left(Path()) if not Path(name).is_dir()] == ["portrait.png"]
+
+
+def test_a_second_signal_ends_it_at_once_and_the_take_can_go_on(renderer, capsys):
     def twice(done: int) -> None:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
@@ -239,7 +319,10 @@ def test_a_second_signal_ends_it_at_once_and_nothing_half_is_left(renderer, caps
     renderer.before = twice
     assert animate("--seconds", "1", "-o", "out.mp4") == 1
     assert capsys.readouterr().err.splitlines()[-1].startswith("textuportray: stopped. No file was left half-written")
-    assert left(tmp_path) == ["out.take", *(f"out.take/{name}" for name in TAKE), "portrait.png"]
+    assert left(Path()) == ["out.take", "out.take/journal.live.mcap", "out.take/take.json", "portrait.png"]
+    renderer.before = lambda done: None
+    assert main(["resume", "out.take"]) == 0
+    assert probe(Path("out.mp4")).frames == 25
 
 
 # ----------------------------------------------------------------------------------------------------------- for real
@@ -249,7 +332,8 @@ def test_the_sample_portrait_moves(models, sample, tmp_path):
     """The whole way with the real renderer, small."""
     Image.fromarray(sample).save("sample.png")
     words = ["--seconds", "2", "--size", "192", "-o", "out.mp4", "--sheet", "out.png"]
-    assert main(["animate", "sample.png", "She blinks, then opens her mouth and turns her head.", *words]) == 0
+    direction = "She blinks, then opens her mouth and turns her head."
+    assert main(["animate", "sample.png", direction, "--runtime", "inline", *words]) == 0
     made = probe(tmp_path / "out.mp4")
     assert (made.frames, made.width, made.height) == (50, 154, 192)
     frames = np.stack([frame.astype(np.int16) for frame in read_frames(tmp_path / "out.mp4")])

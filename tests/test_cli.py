@@ -79,7 +79,8 @@ def test_a_command_that_is_misspelled_gets_the_nearest(capsys, given, meant):
 
 def test_a_command_like_no_other_gets_them_all(capsys):
     assert refused(capsys, "xyzzy") == (
-        "there is no command 'xyzzy'. Choose one of: animate, plan, render, replay, verify, rig, models, doctor."
+        "there is no command 'xyzzy'. Choose one of: animate, plan, render, resume, submit, replay, verify, rig, models, "
+        "doctor."
     )
 
 
@@ -294,7 +295,7 @@ def test_a_signal_at_any_moment_leaves_outputs_that_are_whole_or_absent(tmp_path
         assert left(tmp_path) == []
     else:
         assert last.startswith(f"textuportray: stopped by {number.name} ")
-        assert "the same command again" in last
+        assert f"Go on with: textuportray resume {tmp_path / 'motion.take'}, or see how far" in last
         assert (tmp_path / "motion.take" / "journal.mcap").is_file()
 
 

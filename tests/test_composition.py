@@ -15,7 +15,7 @@ from protocol.interpolation import sample_curve
 from protocol.keyframes import Source, Track, key
 from protocol.reduction import TOLERANCES
 from protocol.timeline import RATE, last_values, rest
-from runtime.take import Loaded
+from runtime.loading import Loaded
 from tests.performing import Motion, act, beat, perform, plainly, tracks
 
 REST = last_values(rest())

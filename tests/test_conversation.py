@@ -22,10 +22,11 @@ from protocol.channels import REGIONS
 from protocol.constraints import Constraints
 from protocol.conversation import WIDTH, Conversation
 from protocol.journal import Record, compact, read_journal
-from protocol.messages import Aborted, Committed, Decided, TakeOpened
+from protocol.messages import Aborted, ChunkWritten, Committed, Decided, TakeOpened
 from protocol.replay import replay
 from protocol.rules import RuleSet
-from tests.recorded import RUNS, places, recorded, said
+from tests.filmed import meeting, play
+from tests.recorded import RUNS, Silent, checked, places, recorded, said, stopped_after
 from tests.takes import run
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -75,6 +76,36 @@ def test_the_golden_take_reads_as_it_did(golden, rules):
 
 def test_the_machines_of_this_version_agree_with_the_golden_take(golden, rules):
     assert replay(golden, Constraints.of(rules)).findings == []
+
+
+@pytest.fixture(scope="module")
+def golden_film() -> tuple[Record, ...]:
+    """A tiny take that was rendered, stopped and resumed; a region is silent, a renderer dies, frames are lost."""
+    path = GOLDEN / "rendered_and_resumed.mcap"
+    if os.environ.get("REWRITE_GOLDEN"):
+        fates = meeting({(1, 1): "dies", (2, 1): "lost", (6, 1): "failed"})
+        first = play(agents={"eyes": Silent}, fate=fates, stopped=stopped_after(110))
+        told_ = play(first.records, agents={"eyes": Silent}, fate=fates)
+        with path.open("wb") as stream:
+            compact(io.BytesIO(told_.journal), stream)
+    with path.open("rb") as stream:
+        return read_journal(stream).records
+
+
+def test_the_golden_film_reads_as_it_did(golden_film):
+    text = "\n".join(told(golden_film)) + "\n"
+    path = GOLDEN / "rendered_and_resumed.txt"
+    if os.environ.get("REWRITE_GOLDEN"):
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+
+
+def test_every_check_of_this_version_agrees_with_the_golden_film(golden_film):
+    assert checked(golden_film).codes == []
+    assert {type(record.message).__name__ for record in golden_film} >= {
+        "FilmOpened", "Merged", "ChunkAssigned", "ChunkRendered", "ChunkFailed", "ChunkWritten", "ChunkLost", "RendererChanged",
+        "TakeResumed", "DeadlinePassed", "Restored", "TakeClosed",
+    }  # fmt: skip
 
 
 def test_the_golden_take_tells_what_was_asked_objected_to_and_yielded(golden, rules):
@@ -180,6 +211,81 @@ def test_without_negotiation_nobody_accepts_or_objects():
     text = "\n".join(told(recorded("without negotiation").records))
     assert "accept" not in text
     assert "object" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        (
+            "rendered",
+            [
+                "to be rendered by tiny, 4 x 2 pixels",
+                "  renderer-1 joins",
+                "\n\nframes: 60 in 10 chunks by 2 renderers\ntake done after 2 beats",
+            ],
+        ),
+        ("a renderer dies", ["  renderer-2 is gone: killed\n  renderer-2b joins", "by 3 renderers, 2 handed out again"]),
+        (
+            "a renderer does not answer for a while",
+            ["  renderer-1 does not answer: no answer for a while", "  renderer-1 answers again", "by 1 renderer\n"],
+        ),
+        ("a renderer does nothing right", ["  renderer-1 is gone: it failed 3 times in a row, at last with: no memory"]),
+        ("a chunk fails once", ["cannot render frames 25 to 29, attempt 1: no memory", "2 renderers, 1 handed out again"]),
+        ("frames are lost", ["  frames 25 to 29 are lost after they were rendered: its node is gone", ", 1 handed out again"]),
+        (
+            "a chunk is given up",
+            [
+                "cannot render frames 25 to 29, attempt 3: no memory",
+                "  the video cannot be finished: frames 25 to 29 could not be rendered: no memory (tried 3 times)",
+                "frames: 25 of 60 in 4 of 10 chunks by 2 renderers, 1 handed out again\ntake failed after 2 beats",
+            ],
+        ),
+        ("the disk is full", ["the video cannot be finished: no space left on device", "frames: 18 of 60 in 3 of 10 chunks"]),
+        (
+            "resumed while regions vote",
+            [
+                "\n\ntake resumed by new processes; what was agreed on stands, frames are rendered again\n",
+                "eyes    a new process asks to be let in (eyes-again20-0)",
+                "frames: 60 in 10 chunks by 2 renderers\ntake done",
+            ],
+        ),
+        (
+            "resumed after a chunk was given up",
+            ["frames: 25 of 60 in 4 of 10 chunks", "could not be rendered", "take resumed", "frames: 60 in 10 chunks"],
+        ),
+        ("resumed without frames", ["take resumed by new processes; what was agreed on stands\n"]),
+    ],
+)
+def test_of_the_frames_it_is_told_what_went_wrong_and_what_they_came_to(name, parts):
+    text = "\n".join(told(recorded(name).records))
+    for part in parts:
+        assert part in text
+    assert text.count("frames: 60 in") <= 1
+
+
+def test_chunks_that_are_simply_rendered_have_no_lines():
+    of_frames = [line for line in told(recorded("rendered").records) if "frames" in line or "renderer" in line]
+    assert len(of_frames) == 4, "who joins, what they came to, and the rate in the second line"
+
+
+def test_what_was_rendered_of_a_take_that_was_cut_off_is_told_when_it_goes_on():
+    rendered = recorded("rendered").records
+    written = places(rendered, ChunkWritten)[2]
+    lines = told(play(rendered[: written + 1]).records)
+    place = next(n for n, line in enumerate(lines) if line.startswith("take resumed"))
+    assert lines[place - 2 : place] == ["", "frames: 18 of 60 in 3 of 10 chunks by 2 renderers"]
+
+
+def test_who_goes_on_with_other_software_is_told():
+    text = " ".join(told(play(recorded("a chunk is given up").records, versions={"numpy": "3"}).records))
+    assert "take resumed by new processes with other software (numpy 3, was none);" in text
+
+
+@pytest.mark.parametrize("name", ["a renderer dies", "a chunk is given up", "frames are lost"])
+def test_who_follows_a_region_does_not_hear_of_renderers(name):
+    lines = told(recorded(name).records, "eyes")
+    assert [line for line in lines if "renderer" in line] == [line for line in lines if line.startswith("to be rendered")]
+    assert [line for line in lines if line.startswith("frames: ")] == []
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -12,7 +12,7 @@ from protocol.coordination import (
     Audited,
     MakeRuling,
 )
-from protocol.coordinator import COMMIT_AS_PROPOSED
+from protocol.coordinator_state import COMMIT_AS_PROPOSED
 from protocol.machine import Received, Send
 from protocol.messages import (
     CRITIC,

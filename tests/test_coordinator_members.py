@@ -26,6 +26,12 @@ def restored(outputs) -> Restored:
     return message
 
 
+def ending(desk, outcome, reason) -> TakeClosed:
+    """How a take ends that has come as far as the desk."""
+    known = [commit for commit, _ in desk.state.committed]
+    return TakeClosed(outcome=outcome, reason=reason, beats=len(known), timeline=digest(known) if known else None)
+
+
 def test_who_rejoins_before_the_first_beat_is_told_the_take_alone():
     desk = directing()
 
@@ -206,7 +212,7 @@ def test_a_deadline_after_the_answer_means_nothing():
 def test_a_take_can_be_stopped_at_any_time(phase):
     desk = PHASES[phase]()
 
-    assert desk(Stop("enough")) == (Send(REGIONS, TakeClosed(outcome="stopped", reason="enough", beats=0, timeline=None)),)
+    assert desk(Stop("enough")) == (Send(REGIONS, ending(desk, "stopped", "enough")),)
 
 
 @pytest.mark.parametrize("phase", OPEN)
@@ -216,7 +222,7 @@ def test_an_internal_error_ends_the_take_and_is_named(phase):
 
     assert desk(Broke("x" * 500)) == (
         Send(REGIONS, Aborted(beat=beat, error="x" * 400)),
-        Send(REGIONS, TakeClosed(outcome="failed", reason="x" * 400, beats=0, timeline=None)),
+        Send(REGIONS, ending(desk, "failed", "x" * 400)),
     )
 
 

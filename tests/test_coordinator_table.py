@@ -14,17 +14,22 @@ from protocol.coordination import (
     Briefed,
     Broke,
     DeadlineFired,
+    Resume,
     RulingMade,
+    StageSet,
     Start,
     Stop,
 )
-from protocol.coordinator import COMMIT_AS_PROPOSED, COORDINATOR_MACHINE
+from protocol.coordinator import COORDINATOR_MACHINE
+from protocol.coordinator_state import COMMIT_AS_PROPOSED
+from protocol.dispatch import FilmBroke, Filmed
 from protocol.machine import LocalError, PeerError, Received, kind
 from protocol.messages import (
     MESSAGES,
 )
 from protocol.timeline import rest
-from tests.desk import ASKING, OPEN, OTHERS, PHASES, Desk, closed, refuses, voting
+from tests.desk import ASKING, OPEN, OTHERS, PHASES, PLANNING, Desk, closed, fallback_plays, refuses, voting
+from tests.filmed import film_opened
 from tests.takes import any_messages, brief, decided, given_by_row, take_opened, track, violation
 
 
@@ -130,6 +135,39 @@ def incidents(phase, event):
     return play
 
 
+def filmed(how):
+    def play(desk):
+        desk.start()
+        desk.film()
+        desk.brief()
+        desk.fire("mouth")
+        for _ in range(2):
+            desk.propose_all()
+            while how == "ruled" and desk.state.phase == "voting":
+                desk(desk.vote("brows", violation()))
+                desk.accept_all(OTHERS)
+            if how == "ruled":
+                desk.rule()
+            else:
+                desk.accept_all()
+                desk.audit()
+        assert desk.state.phase == "rendering"
+        desk(Filmed())
+
+    return play
+
+
+def resumed(phase, *, ended):
+    def play(desk):
+        fallback_plays(desk, phase)
+        if ended:
+            desk(Stop("enough"))
+        desk.resume()
+        assert desk.state.phase == phase
+
+    return play
+
+
 def after_the_end(desk):
     other = voting()
     late = [other.decision("eyes"), other.proposal("eyes", 0.1), other.vote("eyes"), other.vote("eyes", violation())]
@@ -138,7 +176,8 @@ def after_the_end(desk):
     desk.rejoin()
     for event in late:
         desk(event)
-    for event in (Briefed(decided("director", None), brief()), Audited((), rest()), Stop("again"), Broke("again")):
+    told = (Briefed(decided("director", None), brief()), Audited((), rest()), StageSet(film_opened()))
+    for event in (*told, Filmed(), FilmBroke("again"), Stop("again"), Broke("again")):
         assert desk(event) == ()
     desk.rule(*(track(region) for region in REGIONS))
     assert desk.state is before
@@ -156,6 +195,10 @@ SCENARIOS: dict[str, Callable[[Desk], None]] = {
     **{f"deadline, {phase}": incidents(phase, "deadline") for phase in (*OPEN, "closed")},
     **{f"stop, {phase}": incidents(phase, Stop("enough")) for phase in OPEN},
     **{f"break, {phase}": incidents(phase, Broke("oh")) for phase in OPEN},
+    **{f"film, {phase}": incidents(phase, StageSet(film_opened())) for phase in PLANNING},
+    **{f"film, {how}": filmed(how) for how in ("agreed", "ruled")},
+    **{f"film breaks, {phase}": incidents(phase, FilmBroke("no space left")) for phase in OPEN},
+    **{f"resumed, {phase}, ended: {ended}": resumed(phase, ended=ended) for phase in OPEN for ended in (False, True)},
     "after the end": after_the_end,
 }
 
@@ -185,6 +228,10 @@ OUR_OWN = (
     Audited((), rest()),
     RulingMade((), (), rest()),
     DeadlineFired("eyes", 1, 0, 0),
+    StageSet(film_opened()),
+    Filmed(),
+    FilmBroke("no space left"),
+    Resume(()),
     Stop("enough"),
     Broke("oh"),
 )

@@ -20,7 +20,7 @@ from protocol.reduction import TOLERANCES
 from protocol.repair import violations
 from protocol.ruling import keep
 from protocol.timeline import RATE, last_values, rest, view
-from runtime.take import Loaded
+from runtime.loading import Loaded
 from tests.performing import Motion, act, beat, layers, perform, plainly, tracks, varied
 
 CATALOGUE = parse_yaml_model(read_text(builtin("gestures.yaml")), "gestures.yaml", Catalogue)

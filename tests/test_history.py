@@ -23,6 +23,7 @@ from protocol.messages import (
     Ruled,
     TakeClosed,
     TakeOpened,
+    TakeResumed,
     Vector,
     digest,
 )
@@ -224,6 +225,27 @@ def _failed_without_a_reason() -> Tampered:
     return without(records, place)
 
 
+def _resumed_after_it_was_done() -> Tampered:
+    records = recorded("rendered").records
+    return inserted(records, len(records), replace(records[0], receivers=(), message=TakeResumed(versions={})))
+
+
+def _resumed_before_it_began() -> Tampered:
+    records = recorded("resumed before it was briefed").records
+    return without(records, places(records, TakeOpened)[0])
+
+
+def _resumption_denied() -> Tampered:
+    records, place = _of(TakeResumed, run="resumed after a chunk was given up")
+    return without(records, place)
+
+
+def _failed_again_without_a_reason() -> Tampered:
+    """The reason of the first failure does not count for the second."""
+    records = recorded("resumed after a chunk was given up").records
+    return said(records, places(records, TakeClosed)[-1], outcome="failed")
+
+
 TAMPERED: dict[str, tuple[Callable[[], Tampered], str]] = {
     "a beat is committed twice": (_second_commit, "H01"),
     "the digest of a commit is not that of its vector": (_foreign_digest, "H01"),
@@ -262,6 +284,10 @@ TAMPERED: dict[str, tuple[Callable[[], Tampered], str]] = {
     "the end is missing": (lambda: _dropped(TakeClosed), "H06"),
     "the end miscounts the beats": (_beats_miscounted, "H06"),
     "the take fails without a reason": (_failed_without_a_reason, "H06"),
+    "the take goes on although it was done": (_resumed_after_it_was_done, "H06"),
+    "the take goes on before it began": (_resumed_before_it_began, "H04"),
+    "the take goes on after its end without saying so": (_resumption_denied, "H06"),
+    "the take fails again without a reason": (_failed_again_without_a_reason, "H06"),
 }
 
 

@@ -16,7 +16,7 @@ from protocol.channels import REGIONS, SIDES, WRITABLE
 from protocol.constraints import Samples
 from protocol.gaze import saccade_seconds
 from protocol.timeline import RATE
-from runtime.take import Loaded
+from runtime.loading import Loaded
 from tests.performing import Motion, beat, perform
 
 MINUTES = 10

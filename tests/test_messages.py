@@ -22,22 +22,30 @@ from protocol.messages import (
     BeatOpened,
     ChunkAssigned,
     ChunkFailed,
+    ChunkLost,
     ChunkRendered,
+    ChunkWritten,
     Committed,
+    Cut,
     DeadlinePassed,
     Decided,
     Discarded,
     EndState,
+    FilmFailed,
+    FilmOpened,
+    Merged,
     Objected,
     Objection,
     Proposed,
     RegionRuling,
     Rejoined,
+    RendererChanged,
     Restored,
     RoundOpened,
     Ruled,
     TakeClosed,
     TakeOpened,
+    TakeResumed,
     Vector,
     Version,
     Violation,
@@ -69,6 +77,7 @@ BEAT = BeatOpened(
     beat=0, intent=Beat(start=0.0, end=2.0, summary=""), previous=None, end_state=EndState(seconds=0.5, tracks=TRACKS)
 )
 ROUND = RoundOpened(beat=0, round=1, vector=VECTOR, tracks=TRACKS, objections=(Objection(by="eyes", violation=VIOLATION),))
+CUT = Cut(chunk=0, first=0, last=16, motion=ANY)
 RULINGS = tuple(RegionRuling(region=region, rung="kept", why="") for region in REGIONS)
 
 EXAMPLES: tuple[Frozen, ...] = (
@@ -92,10 +101,22 @@ EXAMPLES: tuple[Frozen, ...] = (
     ChunkAssigned(chunk=0, first=0, last=25, motion=ANY, attempt=1),
     ChunkRendered(chunk=0, attempt=1, frames=ANY),
     ChunkFailed(chunk=0, attempt=1, error="no memory"),
+    ChunkWritten(chunk=0, frames=ANY),
+    ChunkLost(chunk=0, attempt=1, reason="its node is gone"),
+    RendererChanged(renderer="renderer-1", to="ready", reason=""),
+    FilmOpened(
+        renderer="puppet", portrait=ANY * 2, face=1, width=640, height=480, ranges={"headYaw": (-20.0, 20.0)},
+        background="keep", span=16,
+    ),
+    Merged(beat=0, chunks=(CUT,), ends=True),
+    FilmFailed(chunk=0, error="frames 0 to 15 could not be rendered"),
+    TakeResumed(versions={"numpy": "2"}),
     TakeClosed(outcome="done", reason="", beats=1, timeline=ANY),
 )  # fmt: skip
 
-BY_NAME = {type(example).__name__: example for example in (*EXAMPLES, VIOLATION, VECTOR, BEAT.end_state, VECTOR.versions[0])}
+BY_NAME = {
+    type(example).__name__: example for example in (*EXAMPLES, VIOLATION, VECTOR, BEAT.end_state, VECTOR.versions[0], CUT)
+}
 
 
 def changed(name: str, **changes: Any) -> Frozen:
@@ -191,6 +212,24 @@ def test_no_field_takes_a_value_of_another_type(name):
         ("Restored", "holder", ("nobody",)),
         ("ChunkAssigned", "last", (0,)),
         ("ChunkAssigned", "attempt", (0,)),
+        ("ChunkWritten", "frames", ("", ANY.upper())),
+        ("ChunkLost", "attempt", (0,)),
+        ("RendererChanged", "to", ("tired", "")),
+        ("RendererChanged", "renderer", ("", "two words")),
+        ("FilmOpened", "portrait", ("", ANY, ANY + ANY.upper())),
+        ("FilmOpened", "face", (0,)),
+        ("FilmOpened", "width", (0,)),
+        ("FilmOpened", "span", (0,)),
+        (
+            "FilmOpened",
+            "ranges",
+            ({"tail": (0.0, 1.0)}, {"headYaw": (1.0, -1.0)}, {"headYaw": (NAN, 1.0)}, {"headYaw": (0.0,)}),
+        ),
+        ("FilmOpened", "background", ("two words", "")),
+        ("Cut", "last", (0,)),
+        ("Cut", "motion", ("",)),
+        ("Merged", "chunks", ((VIOLATION,),)),
+        ("TakeResumed", "versions", ({"numpy": 2}, {1: "2"})),
         ("TakeClosed", "outcome", ("perhaps",)),
         ("TakeClosed", "timeline", ("",)),
     ],
@@ -214,6 +253,8 @@ def test_rates_are_whole_numbers_or_ratios(fps):
         ("Decided", {"beat"}),
         ("Aborted", {"beat"}),
         ("Restored", {"beat", "proposal", "round"}),
+        ("FilmOpened", {"face"}),
+        ("FilmFailed", {"chunk"}),
         ("TakeClosed", {"timeline"}),
         ("Violation", {"suggested"}),
     ],

@@ -13,17 +13,23 @@ from protocol.messages import (
     COORDINATOR,
     Accepted,
     BeatOpened,
+    ChunkAssigned,
+    ChunkRendered,
     Committed,
     Discarded,
+    FilmFailed,
     Proposed,
     Rejoined,
+    RendererChanged,
     Restored,
     RoundOpened,
+    TakeClosed,
     TakeOpened,
+    TakeResumed,
 )
 from protocol.monitor import Monitor, monitor
 from protocol.region import REGION
-from tests.recorded import RUNS, inserted, numbered, places, recorded, swapped, travelled, without
+from tests.recorded import RUNS, inserted, numbered, places, recorded, swapped, travelled, where, without
 
 
 @dataclass(frozen=True)
@@ -143,6 +149,89 @@ def test_a_new_process_may_say_nothing_before_it_is_let_in():
     region = records[places(records, Rejoined)[0]].sender
     (finding,) = monitor(without(records, places(records, Restored)[0]))
     assert finding.text == f"{region} cannot send Decided in phase joining"
+
+
+def test_what_the_dispatcher_sends_is_held_to_its_own_table():
+    records = recorded("a chunk is given up").records
+    failed, assigned = places(records, FilmFailed)[0], places(records, ChunkAssigned)[0]
+    (finding, *_) = monitor(inserted(records, failed + 1, records[assigned]))
+    assert finding.seq == failed + 2
+    assert finding.text == "dispatcher cannot send ChunkAssigned in phase closed"
+
+
+def test_nobody_renders_in_a_take_without_renderers():
+    records = recorded("undisturbed").records
+    chunk = recorded("rendered").records[places(recorded("rendered").records, ChunkRendered)[0]]
+    (finding,) = monitor(inserted(records, 5, chunk))
+    assert finding.text == "renderer-1 has no part in the protocol"
+
+
+def test_a_renderer_is_followed_from_the_message_on_that_announces_it():
+    records = recorded("rendered").records
+    announced = where(records, RendererChanged, renderer="renderer-2")
+    findings = monitor(without(records, announced))
+    assert {finding.text for finding in findings} == {"renderer-2 has no part in the protocol"}
+
+
+def test_a_renderer_may_not_answer_what_it_was_not_asked():
+    records = recorded("rendered").records
+    asked = next(p for p in places(records, ChunkAssigned) if records[p].receivers == ("renderer-2",))
+    answer = next(r for r in records if isinstance(r.message, ChunkRendered) and r.sender == "renderer-2")
+    (finding,) = monitor(inserted(records, asked, answer))
+    assert finding.text == "renderer-2 cannot send ChunkRendered in phase idle"
+
+
+def test_a_renderer_that_comes_back_under_the_name_of_one_that_is_gone_is_another():
+    records = recorded("a renderer dies").records
+    gone = where(records, RendererChanged, to="gone")
+    answered = next(r for r in records if isinstance(r.message, ChunkRendered) and r.sender == "renderer-2")
+    back = replace(records[gone], message=RendererChanged(renderer="renderer-2", to="ready", reason=""))
+    here = inserted(records, gone + 1, back)
+    (finding,) = monitor(inserted(here, gone + 2, answered))
+    assert finding.text == "renderer-2 cannot send ChunkRendered in phase idle"
+
+
+def test_who_is_gone_may_still_be_heard():
+    records = recorded("a renderer dies").records
+    gone = where(records, RendererChanged, to="gone")
+    late = next(r for r in records if isinstance(r.message, ChunkRendered) and r.sender == "renderer-2")
+    assert monitor(inserted(records, gone + 1, late)) == []
+
+
+def test_a_take_goes_on_after_its_end_only_where_it_is_said():
+    records = recorded("resumed after a chunk was given up").records
+    findings = monitor(without(records, places(records, TakeResumed)[0]))
+    assert "coordinator cannot send Restored in phase closed" in {finding.text for finding in findings}
+
+
+def test_a_commit_cannot_be_explained_by_an_end_and_a_resumption_that_nobody_saw():
+    ended = Monitor.start(COORDINATOR_MACHINE, "gathering").sends("TakeClosed")
+    assert not ended.sends("Committed").ways
+    assert ended.sends("TakeResumed").ways
+
+
+def test_when_a_take_is_resumed_everybody_is_new():
+    records = recorded("resumed while regions vote").records
+    resumed = places(records, TakeResumed)[0]
+    voted = next(r for r in records[:resumed] if isinstance(r.message, Proposed))
+    (finding, *_) = monitor(inserted(records, resumed + 1, voted))
+    assert finding.text == f"{voted.sender} cannot send Proposed in phase idle"
+    chunk = next(r for r in records if isinstance(r.message, ChunkRendered))
+    (finding, *_) = monitor(inserted(records, resumed + 1, chunk))
+    assert finding.text == f"{chunk.sender} has no part in the protocol"
+
+
+def test_what_goes_to_a_region_before_its_new_process_is_there_reaches_nobody():
+    records = recorded("resumed before it was briefed").records
+    opened = places(records, BeatOpened)[0]
+    assert opened < places(records, Rejoined)[0]
+    assert monitor(records) == []
+
+
+def test_an_end_that_reaches_a_region_twice_is_none_of_its_mistakes():
+    records = recorded("resumed without frames").records
+    assert len(places(records, TakeClosed)) == 2
+    assert monitor(records) == []
 
 
 def test_the_monitors_follow_the_tables_that_the_roles_run():

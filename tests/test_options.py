@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 from fractions import Fraction
@@ -200,6 +201,79 @@ def test_the_command_that_renders_it_again_names_what_is_not_as_usual():
     other = FilmOptions(portrait=Path("me.png"), output="a.mp4", size=64, face=2, background=(1, 2, 255), sheet=Path("a.png"))
     words = ["--size", "64", "--face", "2", "--background", "#0102ff", "--sheet", "a.png"]
     assert other.words(Path("m.json"))[6:] == words
+
+
+USUAL = FilmOptions(portrait=Path("/me.png"), output="a.mp4")
+FULL = FilmOptions(
+    portrait=Path("/me.png"), output="frames/", device="cpu", size=64, face=2, background=(1, 2, 255), sheet=Path("/a.png")
+)
+
+
+@pytest.mark.parametrize("options", [USUAL, FULL], ids=["usual", "full"])
+def test_how_a_take_is_filmed_survives_its_record(options):
+    data = json.loads(json.dumps(options.as_data()))
+    assert FilmOptions.from_data(data, "a.take/take.json") == options
+
+
+def test_a_record_names_files_wherever_it_is_read_from():
+    data = FilmOptions(portrait=Path("me.png"), output="a.mp4", sheet=Path("a.png")).as_data()
+    assert Path(data["portrait"]).is_absolute()
+    assert Path(data["sheet"]).is_absolute()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("portrait", None, "portrait of the film is 'None' and has to be the name of a file"),
+        ("portrait", "a\0b", "has to be the name of a file"),
+        ("output", "", "output of the film is"),
+        ("output", "x" * 5000, "has to be the name of a file"),
+        ("renderer", 7, "renderer of the film is '7' and has to be the name of a renderer"),
+        ("device", "tpu", "has to be auto, cpu or cuda"),
+        ("device", [], "has to be auto, cpu or cuda"),
+        ("size", 31, "size of the film is '31' and has to be 32 to 8192, or null"),
+        ("size", True, "has to be 32 to 8192, or null"),
+        ("size", 64.0, "has to be 32 to 8192, or null"),
+        ("size", "64", "has to be 32 to 8192, or null"),
+        ("face", 0, "has to be 1 to 20, or null"),
+        ("background", "blue", "has to be keep, alpha, green, or a list of three numbers from 0 to 255"),
+        ("background", [1, 2], "a list of three numbers"),
+        ("background", [1, 2, 256], "a list of three numbers"),
+        ("background", {"r": 1}, "a list of three numbers"),
+        ("sheet", 1, "has to be the name of a file, or null"),
+    ],
+)
+def test_a_record_that_was_changed_is_refused_by_name(name, value, said):
+    with pytest.raises(UsageError) as error:
+        FilmOptions.from_data({**USUAL.as_data(), name: value}, "a.take/take.json")
+    text = str(error.value)
+    assert text.startswith("a.take/take.json is not as it was written: ")
+    assert said in text
+    assert len(text) < 300
+
+
+@pytest.mark.parametrize("data", [None, [], "film", {}, 7])
+def test_a_record_without_what_it_has_to_say_is_refused(data):
+    with pytest.raises(UsageError, match=r"take\.json is not as it was written: portrait of the film is missing"):
+        FilmOptions.from_data(data, "a.take/take.json")
+
+
+def test_a_record_of_a_later_version_is_not_half_understood():
+    with pytest.raises(UsageError, match=r"asks for 'views' of the film, which this version does not know"):
+        FilmOptions.from_data({**USUAL.as_data(), "views": [1]}, "a.take/take.json")
+
+
+@given(
+    st.dictionaries(st.sampled_from([*USUAL.as_data(), "x"]), st.none() | st.integers() | st.text() | st.lists(st.integers()))
+)
+def test_whatever_a_record_holds_is_read_or_refused_in_one_short_paragraph(changes):
+    said = "take.json "
+    try:
+        FilmOptions.from_data({**USUAL.as_data(), **changes}, "take.json")
+    except UsageError as error:
+        said = str(error)
+    assert said.startswith("take.json ")
+    assert len(said) < 300
 
 
 @given(st.sampled_from(sorted(PARSERS)), st.text(max_size=200))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
+import subprocess
+import sys
 
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +19,7 @@ from protocol.channels import INDEX, NAMES
 from protocol.timeline import CommittedBeat, Timeline
 from runtime.options import UsageError
 from runtime.outputs import TakeFiles, copy_file, whole_file, write_motion, write_record, write_timeline
+from runtime.take_error import TakeError
 from tests.tracks import motion, tracks
 
 
@@ -118,6 +122,55 @@ def test_a_take_that_begins_removes_what_an_earlier_one_left_and_nothing_else(tm
         assert _everything(tmp_path) == ["motion.json", "motion.take", "motion.take/notes.txt"]
         files.journal.write_text("new")
     assert files.journal.read_text() == "new"
+
+
+def test_what_a_take_that_was_killed_when_it_went_on_has_left_is_removed_too(tmp_path):
+    files = TakeFiles.beside(tmp_path / "motion.json")
+    files.folder.mkdir()
+    files.next.write_text("half")
+    with files.begun():
+        assert _everything(tmp_path) == ["motion.take"]
+
+
+def test_a_folder_belongs_to_one_take_at_a_time(tmp_path):
+    files = TakeFiles.beside(tmp_path / "motion.json")
+
+    def another() -> None:
+        with files.begun():
+            pytest.fail("it was let in")
+
+    with files.begun():
+        files.live.write_text("mine")
+        with pytest.raises(TakeError, match=r"motion\.take belongs to a take that still runs, in another process\. Wait"):
+            another()
+        assert files.live.read_text() == "mine"
+    with files.claimed():
+        pass
+
+
+def test_a_take_that_was_killed_does_not_keep_its_folder(tmp_path):
+    """The system gives up what a process held."""
+    files = TakeFiles.beside(tmp_path / "motion.json")
+    files.folder.mkdir()
+    hold = f"import fcntl, os; fcntl.flock(os.open({str(files.folder)!r}, os.O_RDONLY), fcntl.LOCK_EX); print(); input()"
+    with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        with pytest.raises(TakeError), files.claimed():
+            pytest.fail("it was let in")
+        process.kill()
+        process.wait()
+    with files.claimed():
+        pass
+
+
+def test_a_file_system_without_locks_is_written_to_all_the_same(tmp_path, monkeypatch):
+    def flock(handle: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with TakeFiles.beside(tmp_path / "motion.json").begun():
+        pass
 
 
 def test_a_take_that_ends_without_a_journal_leaves_no_folder(tmp_path):

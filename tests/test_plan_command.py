@@ -60,7 +60,7 @@ def test_what_no_take_can_be_asked_for_is_refused_before_anything_is_made(capsys
 def test_an_output_that_cannot_be_written_is_found_before_the_work(capsys, tmp_path, monkeypatch, output, said):
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("a regular file")
-    monkeypatch.setattr("runtime.take.plan_to_files", lambda *_: pytest.fail("it has begun to work"))
+    monkeypatch.setattr("runtime.production.plan_to_files", lambda *_: pytest.fail("it has begun to work"))
     assert said in refused(capsys, "plan", "She smiles.", "-o", output)
     assert left(tmp_path) == ["file", "folder"]
 

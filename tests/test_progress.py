@@ -99,6 +99,25 @@ def test_a_phase_without_frames_says_how_long_it_took_on_a_terminal():
         assert [line for line in stream.getvalue().replace("\r", "\n").splitlines() if line] == said
 
 
+def test_what_else_goes_on_is_told_beside_the_frames():
+    clock, stream = Clock(), io.StringIO()
+    progress = Progress(stream, clock)
+    progress.phase("planning")
+    clock.now += 6
+    progress.step(0, "beat 1 of 3, round 2")
+    progress.phase("rendering", 200)
+    clock.now += 10
+    progress.step(100, "beat 2 of 3")
+    clock.now += 1
+    progress.step(110, "beat 3 of 3")
+    assert stream.getvalue().splitlines() == [
+        "planning",
+        "planning; beat 1 of 3, round 2",
+        "rendering 200 frames",
+        "rendering: 100 of 200 frames, 10 frames/s, 10 s left; beat 2 of 3",
+    ]
+
+
 def test_what_is_said_in_between_has_its_own_line():
     clock, stream = Clock(), Terminal()
     progress = Progress(stream, clock)

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import itertools
 
+from dataclasses import fields
+
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from numpy.typing import NDArray
 
 from protocol.channels import CHANNELS, INDEX, NAMES
 from renderer.casting import FaceError
+from renderer.errors import DeviceLost
 from renderer.faces import FaceNets, landmarks_in
-from renderer.interface import Frames
+from renderer.interface import Backdrop, Frames
 from renderer.portrait import Portrait
 from renderer.pose import relative_pose
 from renderer.puppet.puppet import Puppet
@@ -161,6 +165,50 @@ def test_a_picture_without_a_face_is_refused(puppet: Puppet):
     plain = np.full((128, 128, 3), 180, np.uint8)
     with pytest.raises(FaceError, match="no face was found"):
         puppet.prepare(portrait_of(plain))
+
+
+def test_a_rig_that_travelled_gives_the_same_frames(
+    puppet: Puppet, rig: PuppetRig, nets: FaceNets, lively: NDArray[np.float32]
+):
+    """As bytes to another puppet, which never saw the portrait, in the way that Ray has them travel."""
+    from ray import cloudpickle  # noqa: PLC0415 - takes a second
+
+    travelled = Puppet(nets).unpacked(cloudpickle.loads(cloudpickle.dumps(puppet.packed(rig))))
+    assert (travelled.size, travelled.focus, dict(travelled.ranges)) == (rig.size, rig.focus, dict(rig.ranges))
+    assert np.array_equal(Puppet(nets).render(travelled, lively), puppet.render(rig, lively))
+    for backdrop in (Backdrop(), Backdrop((16, 32, 48))):
+        assert np.array_equal(Puppet(nets).render(travelled, lively[:2], backdrop), puppet.render(rig, lively[:2], backdrop))
+
+
+def test_a_rig_is_packed_without_anything_on_a_device(puppet: Puppet, rig: PuppetRig):
+    packed = puppet.packed(rig)
+    values = [getattr(packed, field.name) for field in fields(packed)]
+    tensors = [value for value in values if isinstance(value, torch.Tensor)]
+    assert tensors
+    assert {tensor.device.type for tensor in tensors} == {"cpu"}
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (RuntimeError("CUDA error: an illegal memory access was encountered\nCompile with TORCH_USE_CUDA_DSA"), DeviceLost),
+        (torch.AcceleratorError("unspecified launch failure"), DeviceLost),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB"), MemoryError),
+        (RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"), MemoryError),
+        (RuntimeError("shape mismatch"), RuntimeError),
+    ],
+)
+def test_a_device_that_is_lost_is_told_from_other_errors(error, told, puppet: Puppet, rig: PuppetRig, monkeypatch):
+    """After some errors the process is of no use any more, after others the next chunk may work out."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("renderer.puppet.puppet.paint", fail)
+    with pytest.raises(told) as caught:
+        show(puppet, rig, {})
+    assert type(caught.value) is told
+    assert "\n" not in str(caught.value)
 
 
 def test_the_portraits_own_transparency_is_its_matte(puppet: Puppet, portrait: Portrait):

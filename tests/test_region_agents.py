@@ -18,7 +18,7 @@ from protocol.region import Judge, Propose, Thought
 from protocol.repair import violations
 from protocol.ruling import keep
 from protocol.timeline import RATE, last_values, rest, view
-from runtime.take import Loaded
+from runtime.loading import Loaded
 from tests.performing import act, beat
 
 

@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 
 from renderer.video import probe, read_frames
-from runtime import filming, take
 from runtime.cli import main
 from tests.program import at_home, left, refused
-from tests.staging import FakeRenderer, opened, portrait_file
+from tests.staging import FakeRenderer, loading_once, opening_fake, portrait_file
 
 DIRECTION = "She grins, then nods."
 
@@ -31,8 +30,8 @@ def _at_home(tmp_path) -> Iterator[None]:
 def renderer(monkeypatch, loaded) -> FakeRenderer:
     """What is opened instead of the puppet; the tables are read once for all tests."""
     fake = FakeRenderer()
-    monkeypatch.setattr(take, "load", lambda replaced: loaded)
-    monkeypatch.setattr(filming, "open_renderer", lambda name, device, on_progress: opened(fake))
+    loading_once(monkeypatch, loaded)
+    opening_fake(monkeypatch, fake)
     return fake
 
 
@@ -61,13 +60,13 @@ def test_a_motion_is_meant_by_its_file_its_take_or_its_journal(planned, motion):
 
 
 def test_a_video_stands_for_the_motion_in_its_take():
-    assert main(["animate", "portrait.png", DIRECTION, "--seconds", "1", "-o", "first.mp4"]) == 0
+    assert main(["animate", "portrait.png", DIRECTION, "--runtime", "inline", "--seconds", "1", "-o", "first.mp4"]) == 0
     assert render("first.mp4", "-o", "second.mp4") == 0
     assert Path("second.mp4").read_bytes() == Path("first.mp4").read_bytes()
 
 
 def test_pictures_in_a_folder_have_their_take_beside_the_folder():
-    assert main(["animate", "portrait.png", DIRECTION, "--seconds", "1", "-o", "frames/"]) == 0
+    assert main(["animate", "portrait.png", DIRECTION, "--runtime", "inline", "--seconds", "1", "-o", "frames/"]) == 0
     assert left(Path("frames"))[0] == "frame_00000.png"
     assert len(left(Path("frames"))) == 25
     assert render("frames", "-o", "out.mp4") == 0

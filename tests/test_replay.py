@@ -21,15 +21,23 @@ from protocol.messages import (
     Aborted,
     Accepted,
     BeatOpened,
+    ChunkAssigned,
+    ChunkFailed,
+    ChunkWritten,
     Committed,
     DeadlinePassed,
     Decided,
+    FilmFailed,
+    FilmOpened,
+    Merged,
     Proposed,
+    RendererChanged,
     Restored,
     RoundOpened,
     Ruled,
     TakeClosed,
     TakeOpened,
+    TakeResumed,
     digest,
 )
 from protocol.replay import Replay, replay
@@ -66,14 +74,25 @@ def test_a_take_of_the_real_agents_is_said_again_too(loaded):
     assert committed_timeline(result.records) == result.timeline
 
 
-@pytest.mark.parametrize("name", ["undisturbed", "crash and loss", "a region does not vote", "a region is stubborn"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "undisturbed",
+        "crash and loss",
+        "a region does not vote",
+        "a region is stubborn",
+        "a renderer dies",
+        "a chunk is given up",
+        "resumed twice",
+    ],
+)
 def test_any_beginning_of_a_journal_can_be_replayed(name):
     told = recorded(name)
     for length in range(0, len(told.records), 4):
         assert replay(told.records[:length], told.tables.constraints, complete=False).findings == []
 
 
-@pytest.mark.parametrize("name", ["undisturbed", "a region is silent"])
+@pytest.mark.parametrize("name", ["undisturbed", "a region is silent", "a renderer dies", "a chunk is given up"])
 def test_no_record_of_a_finished_take_can_be_taken_out_unnoticed(name):
     records = recorded(name).records
     for place, record in enumerate(records):
@@ -278,6 +297,95 @@ def test_texts_with_line_breaks_do_not_break_the_report():
     place = places(records, TakeClosed)[0]
     (finding,) = _replayed(said(records, place, reason="one\ntwo\n" * 60)).findings
     assert len(finding.text.splitlines()) == 2
+
+
+# ---------------------------------------------------------------------------------------------- frames and resumption
+
+
+def test_the_dispatcher_is_run_again_like_the_others():
+    records = recorded("rendered").records
+    place = places(records, ChunkAssigned)[2]
+    (finding, *_) = _replayed(said(records, place, attempt=2)).findings
+    assert (finding.code, finding.seq) == ("R01", place + 1)
+    assert finding.text.splitlines() == ["ChunkAssigned differs (this version / journal)", "  ChunkAssigned.attempt: 1 / 2"]
+
+
+@pytest.mark.parametrize("kind", [ChunkAssigned, ChunkWritten, Merged, RendererChanged, FilmFailed])
+def test_what_the_dispatcher_has_no_reason_to_say_is_found(kind):
+    donor = recorded("a chunk is given up").records
+    message = donor[places(donor, kind)[0]]
+    records = recorded("undisturbed").records
+    findings = _replayed(inserted(records, len(records), message)).findings
+    if kind in (RendererChanged, FilmFailed):
+        assert findings[0].code == "R02"
+    assert findings
+
+
+def test_a_beat_that_was_not_committed_cannot_be_merged():
+    records = recorded("rendered").records
+    findings = _replayed(said(records, places(records, Merged)[0], beat=1)).findings
+    assert findings[0].text == "beat 1 is merged without having been committed last"
+
+
+def test_an_answer_that_the_dispatcher_would_not_have_waited_for_is_found():
+    records = recorded("rendered").records
+    findings = _replayed(without(records, places(records, ChunkAssigned)[-1])).findings
+    assert findings[0].text.startswith("the dispatcher sends ChunkAssigned before it hears anything else; the journal holds ")
+
+
+def test_the_frames_end_the_take_and_nothing_else_does():
+    records = recorded("rendered").records
+    (finding,) = _replayed(records[:-1]).findings
+    assert finding.text == "the journal ends before TakeClosed of the coordinator"
+    missing = places(records, ChunkWritten)[-1]
+    assert [f.code for f in _replayed(without(records, missing)).findings] == ["R02"]
+
+
+def test_a_given_up_chunk_fails_the_take_with_its_error():
+    records = recorded("a chunk is given up").records
+    place = places(records, TakeClosed)[0]
+    (finding,) = _replayed(said(records, place, reason="for no reason")).findings
+    assert "TakeClosed.reason: 'frames 25 to 29 could not be rendered: no memory (tried 3 times)' / " in finding.text
+
+
+def test_a_strike_less_is_no_reason_to_give_up():
+    records = recorded("a chunk is given up").records
+    findings = _replayed(without(records, places(records, ChunkFailed)[-1])).findings
+    assert findings
+
+
+def test_what_is_rendered_is_said_once_while_beats_are_planned():
+    records = recorded("rendered").records
+    place = places(records, FilmOpened)[0]
+    findings = _replayed(inserted(records, len(records) - 1, records[place])).findings
+    assert findings[0].code in ("R01", "R02")
+
+
+@pytest.mark.parametrize("name", ["resumed while regions vote", "resumed with a fallback", "resumed twice"])
+def test_regions_and_dispatcher_begin_anew_when_a_take_is_resumed(name):
+    told = recorded(name)
+    again = _replayed(told.records)
+    assert again.findings == []
+    for region in REGIONS:
+        assert again.regions[region].incarnation == told.regions[region].incarnation
+        assert again.regions[region].phase == told.regions[region].phase
+    assert again.dispatcher.next == len(again.dispatcher.cuts) == 10
+
+
+def test_a_take_that_is_done_is_not_resumed():
+    records = recorded("rendered").records
+    more = replace(records[0], receivers=(), message=TakeResumed(versions={}))
+    (finding, *_) = _replayed(inserted(records, len(records), more)).findings
+    assert (finding.code, finding.text) == ("R02", "coordinator: Resume is not allowed in phase closed")
+
+
+def test_what_was_agreed_on_cannot_be_changed_by_a_resumption():
+    records = recorded("resumed while regions vote").records
+    place = places(records, TakeResumed)[0]
+    commit = places(records, Committed)[0]
+    assert commit > place
+    (finding, *_) = _replayed(inserted(records, place + 1, records[commit])).findings
+    assert finding.code in ("R01", "R02")
 
 
 def _mixed_up(records: tuple[Record, ...], chance: random.Random) -> tuple[Record, ...]:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from protocol.journal import Record, read_journal
-from protocol.messages import Committed, TakeClosed
+from protocol.messages import ChunkWritten, Committed, FilmOpened, Merged, TakeClosed, TakeResumed
+from protocol.replay import fold
 from runtime.cli import main
+from runtime.options import TakeOptions
+from runtime.outputs import TakeFiles
+from runtime.take import Past
 from tests.program import DIRECTION, at_home, journal_file, planned, refused
 from tests.recorded import inserted, places, said, without
+from tests.staging import FakeRenderer, film_take, studio
 from tests.takes import run
 
 
@@ -27,6 +33,16 @@ def take(tmp_path_factory) -> Path:
 def records() -> tuple[Record, ...]:
     """The records of a take of the real agents."""
     return run(DIRECTION, idle=False)[0].records
+
+
+@pytest.fixture(scope="module")
+def filmed(loaded, tmp_path_factory) -> tuple[Record, ...]:
+    """The records of a take that was rendered; its head turns further than the portrait can show."""
+    folder = tmp_path_factory.mktemp("filmed")
+    options = TakeOptions(
+        direction="She turns her head far to the right, then smiles.", idle=False, fps=Fraction(25), seconds=3
+    )
+    return film_take(studio(FakeRenderer(), folder), loaded, folder / "out.gif", options)[0].records
 
 
 @pytest.fixture(autouse=True)
@@ -202,3 +218,71 @@ def test_a_motion_that_is_not_what_was_committed_is_found_by_verify(capsys, tmp_
     said_of_it = capsys.readouterr().out
     assert "C02" in said_of_it
     assert text in said_of_it
+
+
+# ------------------------------------------------------------------------------------------------- takes with frames
+
+
+def test_a_take_that_was_rendered_is_told_and_verified(capsys, tmp_path, filmed):
+    path = str(journal_file(tmp_path / "filmed.mcap", filmed))
+    assert main(["replay", path]) == 0
+    text = capsys.readouterr().out
+    assert "to be rendered by fake, 40 x 48 pixels" in text
+    assert "frames: 75 in " in text
+    assert text.endswith("checked: this version, run again over the journal, says the same\n")
+    assert main(["verify", path]) == 0
+    assert f"ok: {len(filmed)} messages" in capsys.readouterr().out
+
+
+def test_what_follows_a_region_or_ends_early_is_told_without_frames(capsys, tmp_path, filmed):
+    path = str(journal_file(tmp_path / "filmed.mcap", filmed))
+    assert main(["replay", path, "--region", "head"]) == 0
+    assert "frames: 75" not in capsys.readouterr().out
+    assert main(["replay", path, "--until", str(places(filmed, ChunkWritten)[0] + 1)]) == 0
+    assert "take done" not in capsys.readouterr().out
+
+
+def test_frames_of_another_motion_than_the_committed_one_are_found_by_verify(capsys, tmp_path, filmed):
+    """Everybody agrees on the rows that were rendered; only they are not what this portrait could have been shown with."""
+    other = said(filmed, places(filmed, FilmOpened)[0], ranges={"headYaw": (-10.0, 10.0)})
+    bad = journal_file(tmp_path / "bad.mcap", other)
+    assert main(["verify", str(bad)]) == 3
+    found = capsys.readouterr().out.splitlines()
+    place = places(filmed, Merged)[0] + 1
+    assert found[0].startswith(f"{bad}: C03 record {place}: frames ")
+    assert found[0].endswith("are not those of the motion that is committed in beat 0")
+    assert {line.split()[1] for line in found} == {"C03"}
+    assert main(["replay", str(bad)]) == 0, "the machines do not know the motion"
+
+
+def test_a_beat_that_is_cut_too_short_is_found_by_verify(capsys, tmp_path, filmed):
+    place = places(filmed, Merged)[0]
+    merged = filmed[place].message
+    assert isinstance(merged, Merged)
+    bad = journal_file(tmp_path / "bad.mcap", said(filmed, place, chunks=merged.chunks[:-1]))
+    assert main(["verify", str(bad)]) == 3
+    last = merged.chunks[-1]
+    said_of_it = f"C03 record {place + 1}: beat 0 has frames up to {last.last} and is cut into chunks up to {last.first}"
+    assert said_of_it in capsys.readouterr().out
+
+
+def test_a_rendered_take_that_was_cut_off_is_verified_as_far_as_it_goes(capsys, tmp_path, filmed):
+    for length in range(1, len(filmed), 9):
+        assert main(["verify", str(journal_file(tmp_path / "cut.mcap", filmed[:length], close=False)), "--fps", "25"]) == 0
+        assert "was not closed" in capsys.readouterr().err
+
+
+def test_a_resumed_take_is_told_and_verified(capsys, tmp_path, loaded, filmed):
+    folder = tmp_path / "resumed"
+    folder.mkdir()
+    options = TakeOptions(
+        direction="She turns her head far to the right, then smiles.", idle=False, fps=Fraction(25), seconds=3
+    )
+    cut = filmed[: places(filmed, ChunkWritten)[0] + 1]
+    past = Past(cut, fold(cut, loaded.tables.constraints))
+    TakeFiles.beside(folder / "out.gif").folder.mkdir()
+    result, _ = film_take(studio(FakeRenderer(), folder), loaded, folder / "out.gif", options, past=past)
+    assert any(isinstance(record.message, TakeResumed) for record in result.records)
+    assert main(["replay", str(folder / "out.gif")]) == 0
+    assert "take resumed by new processes; what was agreed on stands, frames are rendered again" in capsys.readouterr().out
+    assert main(["verify", str(folder / "out.gif")]) == 0

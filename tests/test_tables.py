@@ -8,7 +8,7 @@ import pytest
 
 from configs.loading import ConfigError
 from configs.tables import FILES, build, read_texts
-from runtime.take import Loaded
+from runtime.loading import Loaded
 
 
 @pytest.fixture(scope="module")

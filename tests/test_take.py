@@ -19,20 +19,24 @@ import structlog
 
 from configs.loading import ConfigError, builtin
 from protocol.channels import NAMES
-from protocol.coordinator import COMMIT_AS_PROPOSED
+from protocol.coordinator_state import COMMIT_AS_PROPOSED
 from protocol.journal import Journal, read_journal
 from protocol.messages import Committed, TakeClosed
 from protocol.monitor import monitor
 from protocol.replay import replay
 from protocol.timeline import Timeline, sample
+from runtime.inline import InlineBase
+from runtime.loading import Loaded, load
 from runtime.options import TakeOptions
 from runtime.outputs import TakeFiles
-from runtime.take import Loaded, load, opening, plan_to_files, timeline_of, versions
+from runtime.production import Order, plan_to_files
+from runtime.take import Watch, opening, timeline_of, versions
 from runtime.take_error import TakeError
 from tests.recorded import BrokenDirector, recorded
 from tests.takes import run
 
 OPTIONS = TakeOptions(direction="She smiles, then nods.", idle=False, fps=Fraction(30000, 1001), seconds=2.0, seed=5)
+STOPPED = ["motion.take/journal.mcap", "motion.take/take.json"]
 TAKE = ["journal.mcap", "motion.json", "take.json", "timeline.json"]
 
 
@@ -42,7 +46,8 @@ def _ticking() -> Callable[[], float]:
 
 
 def _plan(loaded: Loaded, output: Path, options: TakeOptions = OPTIONS, stopped: Callable[[], str | None] = lambda: None):
-    return plan_to_files(options, loaded, TakeFiles.beside(output), _ticking(), stopped)
+    order = Order(opening(options, loaded), loaded)
+    return plan_to_files(order, TakeFiles.beside(output), InlineBase(), Watch(_ticking(), stopped))
 
 
 def _left(folder: Path) -> list[str]:
@@ -211,8 +216,10 @@ def test_a_take_that_is_stopped_leaves_a_closed_journal_and_no_output(loaded, tm
         _plan(loaded, tmp_path / "motion.json", stopped=lambda: "SIGTERM" if next(count) >= events else None)
     said = str(error.value)
     assert said.startswith("stopped by SIGTERM with ")
-    assert "is not written; see how far it got with: textuportray replay" in said
-    assert _left(tmp_path) == ["motion.json", "motion.take/journal.mcap"]
+    assert "is not written. Go on with: textuportray resume " in said
+    assert ", or see how far it got with: textuportray replay " in said
+    assert _left(tmp_path) == ["motion.json", *STOPPED]
+    assert json.loads((tmp_path / "motion.take" / "take.json").read_bytes())["outcome"] == "unfinished"
     assert (tmp_path / "motion.json").read_text() == "of an earlier take"
     journal = _journal(tmp_path / "motion.take" / "journal.mcap")
     closed = journal.records[-1].message
@@ -222,7 +229,7 @@ def test_a_take_that_is_stopped_leaves_a_closed_journal_and_no_output(loaded, tm
     assert replay(journal.records, loaded.tables.constraints).findings == []
 
 
-@pytest.mark.parametrize("seen", ["take.json", "motion.json"])
+@pytest.mark.parametrize("seen", ["timeline.json", "motion.json"])
 def test_a_take_that_is_stopped_while_it_is_written_leaves_no_output(loaded, tmp_path, seen):
     """The signal comes after the last question that the negotiation asks."""
     folder = tmp_path / "motion.take"
@@ -238,7 +245,7 @@ def test_a_take_that_fails_says_why_in_one_line(loaded, tmp_path):
     said = str(error.value)
     assert said.startswith("the take failed with 0 beats agreed on: the director failed: it has read nothing. ")
     assert "\n" not in said
-    assert _left(tmp_path) == ["motion.take/journal.mcap"]
+    assert _left(tmp_path) == STOPPED
 
 
 def test_a_disk_that_fills_up_at_any_moment_leaves_no_half_of_anything(loaded, tmp_path, monkeypatch):
@@ -274,10 +281,12 @@ def test_a_disk_that_fills_up_at_any_moment_leaves_no_half_of_anything(loaded, t
             else:
                 assert json.loads((folder / name).read_bytes())
     assert all("could not be written (No space left on device). Free some space" in text for text in said)
+    # Neither the record nor the opening that did not get there is anything to go on with.
+    assert ["and go on with: textuportray resume" in text for text in said] == [False, False, *[True] * (len(said) - 2)]
     journal = _journal(folder / "motion.take" / "journal.mcap")
     commits = sum(isinstance(record.message, Committed) for record in journal.records)
-    # The opening, each commit, the end of the take and of its journal; then the compact journal and four files.
-    assert len(said) == 1 + commits + 2 + 5
+    # The record, the opening, each commit, the end of the take and of its journal; then the compact journal and four files.
+    assert len(said) == 2 + commits + 2 + 5
 
 
 def test_a_take_that_is_cut_off_leaves_a_journal_that_can_be_read(loaded, tmp_path, monkeypatch):
@@ -285,14 +294,14 @@ def test_a_take_that_is_cut_off_leaves_a_journal_that_can_be_read(loaded, tmp_pa
     real, calls = os.fsync, itertools.count()
 
     def fsync(handle: int) -> None:
-        if next(calls) == 1:
+        if next(calls) == 2:  # after the record and the opening
             raise KeyboardInterrupt
         real(handle)
 
     monkeypatch.setattr(os, "fsync", fsync)
     with pytest.raises(KeyboardInterrupt):
         _plan(loaded, tmp_path / "motion.json")
-    assert _left(tmp_path) == ["motion.take/journal.live.mcap"]
+    assert _left(tmp_path) == ["motion.take/journal.live.mcap", "motion.take/take.json"]
     journal = _journal(tmp_path / "motion.take" / "journal.live.mcap")
     assert not journal.closed
     assert isinstance(journal.records[-1].message, Committed)
@@ -305,6 +314,7 @@ def test_a_take_that_never_begins_leaves_nothing(loaded, tmp_path):
     def clock() -> float:
         raise KeyboardInterrupt
 
+    order = Order(opening(OPTIONS, loaded), loaded)
     with pytest.raises(KeyboardInterrupt):
-        plan_to_files(OPTIONS, loaded, TakeFiles.beside(tmp_path / "new" / "motion.json"), clock, lambda: None)
+        plan_to_files(order, TakeFiles.beside(tmp_path / "new" / "motion.json"), InlineBase(), Watch(clock))
     assert list(tmp_path.iterdir()) == []

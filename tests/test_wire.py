@@ -18,8 +18,11 @@ from protocol.messages import (
     MESSAGES,
     Accepted,
     BeatOpened,
+    Cut,
     Decided,
     EndState,
+    FilmOpened,
+    Merged,
     Message,
     Objected,
     Objection,
@@ -70,7 +73,15 @@ SAMPLES: tuple[Message, ...] = (
     round_opened(),
     take_opened(lexicon="a: 1\n", gestures="b: 2\n"),
     Decided(beat=None, role="director", incarnation=1, round=0, planner="lexicon", request=VECTOR, reply='{"ü": 1}'),
-)
+    FilmOpened(
+        renderer="puppet", portrait=VECTOR * 2, face=None, width=640, height=480,
+        ranges={"headYaw": (-1 / 3, 20.0), "headPitch": (-15.0, 15.0)}, background="keep", span=16,
+    ),
+    Merged(
+        beat=1, ends=True,
+        chunks=(Cut(chunk=3, first=48, last=64, motion=VECTOR), Cut(chunk=4, first=64, last=70, motion=VECTOR)),
+    ),
+)  # fmt: skip
 
 
 def packed(**changes: Any) -> bytes:

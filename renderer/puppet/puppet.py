@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch.nn.functional import avg_pool2d
 
 from renderer.casting import cast
+from renderer.errors import DeviceLost
 from renderer.faces import Face, Models, find_faces, person_matte
 from renderer.interface import Backdrop, Frames
 from renderer.portrait import Portrait
@@ -66,9 +67,17 @@ class Puppet:
             rows = motion[first : first + at_once]
             # Always as many as fit: how sums are split up may depend on how many rows there are.
             filled = np.concatenate([rows, np.repeat(rows[-1:], at_once - len(rows), axis=0)])
-            with _memory_errors():
+            with _device_errors():
                 parts.append(made(filled)[: len(rows)])
         return np.concatenate(parts) if parts else np.empty((0, *rig.picture.shape[:2], channels), np.uint8)
+
+    def packed(self, rig: PuppetRig) -> PuppetRig:
+        """The rig as it travels; see `renderer.interface.Renderer`."""
+        return rig.to(torch.device("cpu"))
+
+    def unpacked(self, rig: PuppetRig) -> PuppetRig:
+        """A rig that has arrived; see `renderer.interface.Renderer`."""
+        return rig.to(self._device)
 
     def _standing(self, rig: PuppetRig) -> NDArray[np.uint8]:
         """The person at rest, which depends on the rig alone; that of the last rig is kept, since it takes long."""
@@ -84,13 +93,15 @@ def _at_once(rig: PuppetRig, device: str) -> int:
 
 
 @contextlib.contextmanager
-def _memory_errors() -> Iterator[None]:
-    """Say that memory is short as Python does: torch raises the same class for everything."""
+def _device_errors() -> Iterator[None]:
+    """Tell memory that is short and a device that is lost from other errors: torch raises the same class for everything."""
     try:
         yield
     except RuntimeError as error:
         if "allocate memory" in str(error) or isinstance(error, torch.OutOfMemoryError):
             raise MemoryError(str(error)) from error
+        if isinstance(error, torch.AcceleratorError) or "CUDA error" in str(error):
+            raise DeviceLost(f"The device failed while frames were computed: {str(error).splitlines()[0]}") from error
         raise
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import sys
 import time
 
@@ -15,6 +14,9 @@ from runtime.commands import asking, telling
 
 if TYPE_CHECKING:
     from runtime.cli import Stopper
+    from runtime.commands.showing import Filmed
+    from runtime.onray.joining import Trial
+    from runtime.take import TakeResult
 
 EXAMPLES = """examples:
   textuportray animate portrait.jpg "She smiles warmly, then glances left and raises an eyebrow" -o smile.mp4
@@ -26,59 +28,66 @@ Sides are the subject's own. Besides FILE, its .take folder keeps the journal, t
 
 def describe(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("portrait", metavar="PORTRAIT", type=Path, help="picture with a face that can be seen")
+    parser.add_argument("portrait", metavar="PORTRAIT", help="picture with a face that can be seen")
     parser.add_argument("direction", metavar="DIRECTION", help="what the face should do, in words")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="video or pictures to write")
     asking.add_take_options(parser, "25")
     asking.add_film_options(parser)
+    asking.add_base_options(parser, "ray")
 
 
 def run(options: argparse.Namespace, stopper: Stopper) -> int:
     """Make the take and say what came of it: first all that is quickly checked, then the portrait, the plan and the frames."""
-    from renderer.motions import read_motion
-    from runtime.commands.showing import Scene, Showing
+    with asking.cluster_tried(options) as trial:
+        return _run(options, stopper, trial)
+
+
+def _run(options: argparse.Namespace, stopper: Stopper, trial: Trial | None) -> int:
+    from runtime.commands.placing import placed
+    from runtime.commands.showing import Following, Showing
     from runtime.filming import check_film
+    from runtime.loading import read_tables
     from runtime.options import video_rate
     from runtime.outputs import TakeFiles
+    from runtime.production import Order
     from runtime.progress import Progress
-    from runtime.take import load, plan_take
+    from runtime.take import opening
 
     wanted = asking.take_options(options)
     video_rate(wanted.fps, f"--fps {options.fps}")
-    filming = asking.film_options(options)
-    loaded = load(dict(wanted.tables))
-    files = TakeFiles.beside(Path(filming.output))
-    check_film(filming)
-    files.check(folder=True)
+    based = asking.base_options(options)
+    tables = read_tables(dict(wanted.tables))
     progress = Progress(sys.stderr, time.monotonic)
-    showing = Showing(filming, progress, stopper)
     try:
-        stage = showing.prepare()
-        progress.phase("planning")
-        began = time.monotonic()
-        with stopper:
-            result, _ = plan_take(wanted, loaded, files, lambda: time.monotonic() - began, stopper, stage.record)
-            planned_in = time.monotonic() - began
-            showing.warn(*telling.misunderstood(result))
-            motion = read_motion(files.motion)  # as `render` reads it, so that both make the same video of it
-            scene = Scene(
-                samples=motion.samples,
-                fps=motion.fps,
-                direction=motion.direction,
-                seed=motion.seed,
-                folder=files.folder,
-            )
-            again = f"render the planned motion without planning again: {shlex.join(filming.words(files.motion))}"
-            filmed = showing.film(stage, scene, again)
+        with placed(progress) as places:
+            filming = asking.film_options(options, places)
+            files = TakeFiles.beside(Path(filming.output))
+            check_film(filming)
+            files.check(folder=True)
+            places.check()
+            showing = Showing(filming, progress, stopper)
+            with stopper, showing.staged(based, tables.texts, trial, debug=options.debug) as prepare:
+                loaded = tables.load()
+                stage, base = prepare()
+                following = Following(time.monotonic, places.keeping(filming.portrait, files))
+                order = Order(opening(wanted, loaded), loaded, {"film": places.recorded(filming), **stage.record})
+                with places.delivered(files):
+                    result, filmed = showing.act(order, stage, base, files, following)
+                say(options, result, places.filmed(filmed), following.planned_in, places.named(str(files.folder)))
     finally:
         progress.interrupt()
+    return 0
+
+
+def say(options: argparse.Namespace, result: TakeResult, filmed: Filmed, planned_in: float, folder: str) -> None:
+    """Print what came of it, before Ray is left, which takes a second."""
     assert result.brief is not None
     if options.json:
         planned = {"seconds": result.brief.seconds, "planned_in": round(planned_in, 4), **telling.planned(result)}
-        print(json.dumps({**filmed.as_data(), "take": str(files.folder), **planned}, ensure_ascii=False))
-        return 0
+        print(json.dumps({**filmed.as_data(), "take": folder, **planned}, ensure_ascii=False), flush=True)
+        return
     print("\n".join(filmed.as_text()))
-    print(f"planned in {planned_in:.2f} s: {telling.agreed(result)}; see {files.folder}")
+    print(f"planned in {planned_in:.2f} s: {telling.agreed(result)}; see {folder}")
     if options.explain:
         print("\n".join(telling.explained(result)))
-    return 0
+    sys.stdout.flush()

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from runtime.base import BaseOptions
+    from runtime.commands.placing import Places
+    from runtime.onray.joining import Trial
     from runtime.options import FilmOptions, TakeOptions
 
 RENDERERS = ("puppet",)
 DEVICES = ("auto", "cpu", "cuda")
+
+
+RUNTIMES = ("inline", "ray")
 
 
 def add_take_options(parser: argparse.ArgumentParser, fps: str) -> None:
@@ -94,26 +102,104 @@ def add_film_options(parser: argparse.ArgumentParser) -> None:
         help="behind the person: keep (the portrait's own, the default), alpha, green, or a colour such as '#2040a0'",
     )
     parser.add_argument("--renderer", choices=RENDERERS, default=RENDERERS[0], help="what makes the frames (default puppet)")
-    parser.add_argument("--sheet", type=Path, metavar="FILE", help="also write a contact sheet of the take (PNG)")
+    parser.add_argument("--sheet", metavar="FILE", help="also write a contact sheet of the take (PNG)")
     parser.add_argument("--device", choices=DEVICES, default="auto", help="where frames are computed (default auto)")
 
 
-def film_options(options: argparse.Namespace) -> FilmOptions:
+def film_options(options: argparse.Namespace, places: Places) -> FilmOptions:
     """How a motion is to be made visible.
+
+    Args:
+        options: of the command line.
+        places: what stands for its URLs.
 
     Raises:
         UsageError: that cannot be.
+        PlaceError: a URL cannot be reached.
     """
     from runtime import options as asked
 
     size, face = portrait_options(options)
+    background = asked.parse_background(options.background)
+    output = places.output(options.output)
     return asked.FilmOptions(
-        portrait=options.portrait,
-        output=options.output,
+        portrait=places.portrait(options.portrait),
+        output=output,
         renderer=options.renderer,
         device=options.device,
         size=size,
         face=face,
-        background=asked.parse_background(options.background),
-        sheet=options.sheet,
+        background=background,
+        sheet=None if options.sheet is None else places.sheet(options.sheet),
+    )
+
+
+def add_base_options(parser: argparse.ArgumentParser, usual: str) -> None:
+    """Add what the take is run on; `usual` is the runtime of the command."""
+    parser.add_argument(
+        "--runtime", choices=RUNTIMES, default=usual, help=f"inline: in this process; ray: with actors on Ray (default {usual})"
+    )
+    parser.add_argument(
+        "--address", metavar="HOST:PORT", help="Ray cluster to join (default: RAY_ADDRESS, or a Ray that is started for this)"
+    )
+    parser.add_argument("--profile", metavar="NAME", help="how the cluster is used, by configs/cluster.yaml (default laptop)")
+    parser.add_argument("--workers", metavar="N", help="renderers at once (default: as many as fit)")
+    parser.add_argument("--worker-gpus", metavar="X", help="GPUs of each renderer, or a share of one such as 0.5")
+    parser.add_argument("--worker-cpus", metavar="X", help="CPUs of each renderer")
+    parser.add_argument("--worker-label", action="append", default=[], metavar="KEY=VALUE", help="label of its node")
+    parser.add_argument("--worker-resource", action="append", default=[], metavar="NAME=X", help="resource of its own kind")
+
+
+@contextlib.contextmanager
+def cluster_tried(options: argparse.Namespace) -> Iterator[Trial | None]:
+    """The cluster that is asked for is tried while all else is looked at; None if none is asked for."""
+    if options.runtime == "inline":
+        yield None
+        return
+    from runtime.onray.joining import Trial
+
+    trial = Trial(options.address)
+    try:
+        yield trial
+    finally:
+        trial.abandon()
+
+
+def base_options(options: argparse.Namespace) -> BaseOptions:
+    """What the take is run on.
+
+    Raises:
+        UsageError: that cannot be.
+    """
+    from configs.cluster import DEFAULT, builtin_profiles
+    from runtime.base import BaseOptions
+    from runtime.onray import placement
+    from runtime.options import UsageError
+
+    given = {
+        "--address": options.address,
+        "--profile": options.profile,
+        "--workers": options.workers,
+        "--worker-gpus": options.worker_gpus,
+        "--worker-cpus": options.worker_cpus,
+        "--worker-label": options.worker_label,
+        "--worker-resource": options.worker_resource,
+    }
+    if options.runtime == "inline":
+        unused = [name for name, value in given.items() if value]
+        if unused:
+            raise UsageError(f"{unused[0]} says how Ray is used, and --runtime inline does without it. Leave one of them out.")
+    profile = builtin_profiles().named(options.profile or DEFAULT)
+    worker = profile.worker
+    return BaseOptions(
+        runtime=options.runtime,
+        address=options.address,
+        profile=profile,
+        placement=placement.Placement(
+            workers=profile.workers if options.workers is None else placement.parse_workers(options.workers),
+            gpus=worker.gpus if options.worker_gpus is None else placement.parse_worker_gpus(options.worker_gpus),
+            cpus=worker.cpus if options.worker_cpus is None else placement.parse_worker_cpus(options.worker_cpus),
+            labels={**worker.labels, **placement.parse_worker_labels(options.worker_label)},
+            resources={**worker.resources, **placement.parse_worker_resources(options.worker_resource)},
+        ),
     )

@@ -14,7 +14,6 @@ from runtime.commands import asking, telling
 
 if TYPE_CHECKING:
     from runtime.cli import Stopper
-    from runtime.outputs import TakeFiles
     from runtime.take import TakeResult
 
 VIDEOS = frozenset({".mp4", ".mov", ".mkv", ".webm", ".gif", ".png"})
@@ -29,54 +28,68 @@ see it with `textuportray replay motion.take`."""
 def describe(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("direction", metavar="DIRECTION", help="what the face should do, in words")
-    parser.add_argument("-o", "--output", required=True, type=Path, metavar="FILE", help="motion file to write (JSON)")
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="motion file to write (JSON)")
     asking.add_take_options(parser, "60")
 
 
 def run(options: argparse.Namespace, stopper: Stopper) -> int:
     """Plan the take and say what came of it."""
+    from runtime.commands.placing import placed
+    from runtime.inline import InlineBase
+    from runtime.loading import load
     from runtime.options import UsageError
     from runtime.outputs import TakeFiles
-    from runtime.take import load, plan_to_files
+    from runtime.production import Order, plan_to_files
+    from runtime.progress import Progress
+    from runtime.take import Watch, opening
 
-    if options.output.suffix.lower() in VIDEOS:
-        raise UsageError(
-            f"{options.output} is named like a video, and plan writes a motion. Name it {options.output.with_suffix('.json')}, "
-            "or make a video with animate."
-        )
     wanted = asking.take_options(options)
     loaded = load(dict(wanted.tables))
-    files = TakeFiles.beside(options.output)
-    files.check()
-    began = time.monotonic()
-    with stopper:
-        result, samples = plan_to_files(wanted, loaded, files, lambda: time.monotonic() - began, stopper)
-    took = time.monotonic() - began
+    progress = Progress(sys.stderr, time.monotonic)
+    with placed(progress) as places:
+        output = Path(places.output(options.output))
+        if output.suffix.lower() in VIDEOS:
+            raise UsageError(
+                f"{output} is named like a video, and plan writes a motion. Name it {output.with_suffix('.json')}, or make a "
+                "video with animate."
+            )
+        files = TakeFiles.beside(output)
+        files.check()
+        places.check()
+        began = time.monotonic()
+        with stopper, places.delivered(files):
+            watch = Watch(lambda: time.monotonic() - began, stopper)
+            order = Order(opening(wanted, loaded), loaded, {"output": places.named(str(files.output))})
+            result, samples = plan_to_files(order, files, InlineBase(), watch)
+        took = time.monotonic() - began
+        shown = (places.named(str(files.output)), places.named(str(files.folder)))
     if options.json:
-        print(json.dumps(_as_data(result, files, samples.shape[1], took), ensure_ascii=False))
+        print(json.dumps(as_data(result, shown, samples.shape[1], took), ensure_ascii=False))
     else:
-        print("\n".join(_as_text(result, files, samples.shape[1], took, explain=options.explain)))
+        print("\n".join(as_text(result, shown, samples.shape[1], took, explain=options.explain)))
     for line in telling.misunderstood(result):
         print(f"warning: {line}", file=sys.stderr)
     return 0
 
 
-def _as_text(result: TakeResult, files: TakeFiles, frames: int, took: float, *, explain: bool) -> list[str]:
+def as_text(result: TakeResult, shown: tuple[str, str], frames: int, took: float, *, explain: bool) -> list[str]:
+    """What came of it, for people; its output and its folder as they are shown."""
     assert result.brief is not None
     beats = len(result.brief.beats)
     plural = "" if beats == 1 else "s"
     lines = [
-        f"{files.output}: {result.brief.seconds:g} s, {frames} frames, {beats} beat{plural}, planned in {took:.2f} s",
-        f"{telling.agreed(result)}; see {files.folder}",
+        f"{shown[0]}: {result.brief.seconds:g} s, {frames} frames, {beats} beat{plural}, planned in {took:.2f} s",
+        f"{telling.agreed(result)}; see {shown[1]}",
     ]
     return lines + (telling.explained(result) if explain else [])
 
 
-def _as_data(result: TakeResult, files: TakeFiles, frames: int, took: float) -> dict[str, Any]:
+def as_data(result: TakeResult, shown: tuple[str, str], frames: int, took: float) -> dict[str, Any]:
+    """What came of it, for programs; its output and its folder as they are shown."""
     assert result.brief is not None
     return {
-        "output": str(files.output),
-        "take": str(files.folder),
+        "output": shown[0],
+        "take": shown[1],
         "seconds": result.brief.seconds,
         "frames": frames,
         "planned_in": round(took, 4),

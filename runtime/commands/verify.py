@@ -6,12 +6,14 @@ import argparse
 import json
 import sys
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from protocol.findings import Finding
+    from protocol.journal import Record
     from protocol.timeline import Timeline
     from runtime.cli import Stopper
 
@@ -19,7 +21,8 @@ EXAMPLES = """example:
   textuportray verify motion.take
 
 Checks what each role sent and received against its table, the history as a whole, the machines run again, and every hard
-constraint on the committed motion at several frame rates. Exit code 3 if anything is wrong."""
+constraint on the committed motion at several frame rates; and of a take that is rendered, that it was rendered from that
+motion. Exit code 3 if anything is wrong."""
 
 RATES = "24,25,30,60,120"
 VIOLATION = 3
@@ -58,12 +61,13 @@ def run(options: argparse.Namespace, stopper: Stopper) -> int:
 def check(take: Path, rates: list[Fraction]) -> tuple[list[Finding], str]:
     """What is wrong with a take, and what was looked at."""
     from protocol.consistency import committed_timeline, consistency
-    from protocol.coordinator import COMMIT_AS_PROPOSED
+    from protocol.coordinator_state import COMMIT_AS_PROPOSED
     from protocol.history import history
     from protocol.messages import TakeOpened
     from protocol.monitor import monitor
     from protocol.replay import replay
     from runtime.commands.replay import constraints_of, opened
+    from runtime.options import parse_fps
     from runtime.takes import open_take
 
     journal = open_take(take)
@@ -81,6 +85,8 @@ def check(take: Path, rates: list[Fraction]) -> tuple[list[Finding], str]:
     elif timeline is not None:
         findings += consistency(timeline, constraints, rates)
         checked = f"{len(constraints.hard)} hard constraints at {', '.join(map(str, rates))} frames per second"
+    if timeline is not None:
+        findings += _rendered(journal.records, timeline, parse_fps(message.fps))
     if timeline is not None and whole:
         findings += _beside(take, timeline)
     if journal.torn_at is not None:
@@ -89,6 +95,38 @@ def check(take: Path, rates: list[Fraction]) -> tuple[list[Finding], str]:
     elif not whole:
         print(f"warning: {take}: the journal was not closed; the take was cut off or still runs", file=sys.stderr)
     return findings, f"ok: {len(journal.records)} messages, {checked}"
+
+
+def _rendered(records: Sequence[Record], timeline: Timeline, fps: Fraction) -> list[Finding]:
+    """Whether chunks were cut from the committed motion, eased into what the rig can show (S4)."""
+    from protocol.coordination import MergeBeat
+    from protocol.findings import Finding
+    from protocol.messages import FilmOpened, Merged
+    from runtime.arrays import digest_of
+    from runtime.dispatching import Merger
+
+    merger: Merger | None = None
+    findings = []
+    for record in records:
+        message = record.message
+        if isinstance(message, FilmOpened):
+            merger = Merger(fps, message)
+        if not isinstance(message, Merged) or merger is None or message.beat >= len(timeline.beats):
+            continue
+        beat = timeline.beats[message.beat]
+        first, rows = merger.rows(MergeBeat(message.beat, beat.start, beat.end, beat.tracks, message.ends))
+        covered = message.chunks[-1].last if message.chunks else first
+        if covered != first + len(rows):
+            text = f"beat {message.beat} has frames up to {first + len(rows)} and is cut into chunks up to {covered}"
+            findings.append(Finding("C03", record.seq, text))
+        for cut in message.chunks:
+            if cut.first < first or cut.motion != digest_of(rows[cut.first - first : cut.last - first]):
+                text = (
+                    f"frames {cut.first} to {cut.last - 1} are not those of the motion that is committed in beat {message.beat}"
+                )
+                findings.append(Finding("C03", record.seq, text))
+                break
+    return findings
 
 
 def _beside(take: Path, timeline: Timeline) -> list[Finding]:

@@ -1,0 +1,1 @@
+"""Commands about takes at scale, one module each; `runtime/cli.py` names them."""

@@ -1,0 +1,88 @@
+"""How classes become actors here: without retries and restarts of Ray's own, and with a thread for calls that cannot wait.
+
+A call that fails may have been done or not. What is known of it: its process is gone for good (`is_death`), nobody knows what
+became of it (`is_silence`), or something that it was given is lost (`is_loss`); anything else is an error of the actor itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+CONTROL = "control"
+"""The group of calls that never queue behind work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a process plays in: a call names it, and the first one that does begins it, for any other may be lost.
+
+    Attributes:
+        number: of the take among those that its crew has played, from 1: the same take may be played twice.
+        take: its id.
+        nonce: for the process of a region that takes the place of another.
+        cast: who is rendered, for a renderer.
+    """
+
+    number: int
+    take: str
+    nonce: str = ""
+    cast: str = ""
+
+
+def start(kind: type[Any], *words: Any, **options: Any) -> Any:
+    """Start an actor's process.
+
+    A call that is lost is the protocol's to send again, and a process that died is replaced by one with a name of its own. The
+    order of calls is the caller's to see to: if Ray sees to it, a call that is lost holds up those after it for half a minute.
+
+    Args:
+        kind: the class.
+        words: for its constructor.
+        options: of Ray, such as `num_cpus`.
+
+    Returns:
+        Ray's handle of it.
+    """
+    import ray  # noqa: PLC0415 - it is there by now
+
+    remote: Any = ray.remote  # its types know nothing of groups
+    alone = {"max_restarts": 0, "max_task_retries": 0, "allow_out_of_order_execution": True}
+    return remote(**alone, concurrency_groups={CONTROL: 1}, **options)(kind).remote(*words)
+
+
+def end(actor: Any) -> None:
+    """End an actor's process."""
+    import ray  # noqa: PLC0415 - it is there by now
+
+    ray.kill(actor, no_restart=True)
+
+
+def is_death(error: BaseException) -> bool:
+    """Whether a call failed because its actor's process is gone for good."""
+    from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError  # noqa: PLC0415
+
+    return isinstance(error, ActorDiedError) or (
+        isinstance(error, RayActorError) and not isinstance(error, ActorUnavailableError)
+    )
+
+
+def is_loss(error: BaseException) -> bool:
+    """Whether a call failed because something that it was given cannot be fetched any more."""
+    from ray.exceptions import ObjectLostError  # noqa: PLC0415
+
+    return isinstance(error, ObjectLostError)
+
+
+def is_silence(error: BaseException) -> bool:
+    """Whether nobody knows whether a call was done."""
+    from ray.exceptions import ActorUnavailableError, GetTimeoutError  # noqa: PLC0415
+
+    return isinstance(error, (ActorUnavailableError, GetTimeoutError))
+
+
+def reason_of(error: BaseException) -> str:
+    """What Ray says of a call that failed, in a line."""
+    cause = getattr(error, "cause", None) or error
+    lines = [" ".join(line.split()) for line in str(cause).splitlines() if line.strip()]
+    return f"{type(cause).__name__}: {' '.join(lines)}"[:300]

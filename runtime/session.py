@@ -1,0 +1,176 @@
+"""Takes one after the other, from Python, with everybody standing ready: the start of processes is paid for once.
+
+with Session(workers=2) as session:
+    session.animate("portrait.png", "She smiles.", "smile.mp4")
+    session.animate("portrait.png", "She frowns.", "frown.mp4")
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import time
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import structlog
+
+from configs.cluster import DEFAULT, builtin_profiles
+from protocol.journal import Record
+from runtime.base import Base
+from runtime.commands.showing import Filmed, Following, Showing
+from runtime.filming import check_film
+from runtime.inline import InlineBase
+from runtime.loading import read_tables
+from runtime.logs import configure
+from runtime.onray.base import Crew
+from runtime.onray.joining import joined
+from runtime.onray.placement import Placement
+from runtime.options import FilmOptions, TakeOptions, UsageError
+from runtime.outputs import TakeFiles
+from runtime.production import Order
+from runtime.progress import Progress
+from runtime.renderers import Opened, open_renderer
+from runtime.studio import Stage, prepare, read_cast
+from runtime.take import TakeResult, opening
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A take that is done.
+
+    Attributes:
+        video: what was written.
+        take: what was agreed on.
+        folder: of the take: journal, timeline, motion and record.
+    """
+
+    video: Filmed
+    take: TakeResult
+    folder: Path
+
+
+class Session:
+    """Actors that stand ready for takes.
+
+    Args:
+        runtime: "ray" or "inline".
+        address: of a Ray cluster; None for the one that the environment names, or one that is started for the session.
+        workers: renderers; None for as many as fit.
+        profile: how the cluster is used, by `configs/cluster.yaml`.
+        renderer: by name.
+        device: "auto", "cpu" or "cuda".
+        placement: where renderers may run, instead of `workers` and what the profile says.
+        opener: opens the renderer in its process, instead of `renderer` and `device`.
+        debug: whether actors log every event.
+
+    Raises:
+        UsageError: what is asked for cannot be.
+        TakeError: Ray cannot be joined or started.
+    """
+
+    def __init__(
+        self,
+        *,
+        runtime: str = "ray",
+        address: str | None = None,
+        workers: int | None = None,
+        profile: str = DEFAULT,
+        renderer: str = "puppet",
+        device: str = "auto",
+        placement: Placement | None = None,
+        opener: Callable[[], Opened] | None = None,
+        debug: bool = False,
+    ) -> None:
+        if runtime not in ("ray", "inline"):
+            raise UsageError(f"There is no runtime {runtime!r}. Use ray or inline.")
+        if not structlog.is_configured():
+            configure(debug=debug)
+        self._renderer, self._device = renderer, device
+        self._opener = opener or partial(open_renderer, renderer, device)
+        self._tables = read_tables()
+        self._loaded = self._tables.load()
+        self._opened: Opened | None = None
+        self._stack = contextlib.ExitStack()
+        self._crew: Crew | None = None
+        if runtime == "inline":
+            return
+        how = builtin_profiles().named(profile)
+        asked = placement or Placement(
+            workers=workers or how.workers,
+            gpus=how.worker.gpus,
+            cpus=how.worker.cpus,
+            labels=how.worker.labels,
+            resources=how.worker.resources,
+        )
+        with self._stack:
+            self._stack.enter_context(joined(address))
+            crew = Crew(self._tables.texts, self._opener, asked, how, time.monotonic, debug=debug)
+            self._crew = self._stack.enter_context(crew)
+            self._stack = self._stack.pop_all()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the actors, and the Ray that was started for them."""
+        self._stack.close()
+
+    def animate(
+        self,
+        portrait: str | Path,
+        direction: str,
+        output: str | Path,
+        *,
+        film: Mapping[str, Any] | None = None,
+        told: Callable[[Record], None] = lambda record: None,
+        stopped: Callable[[], str | None] = lambda: None,
+        **asked: Any,
+    ) -> Made:
+        """Make a video of a portrait that does what a direction says.
+
+        Args:
+            portrait: picture with a face that can be seen.
+            direction: what the face should do, in words.
+            output: video or pictures to write; its name says the format.
+            film: how it is filmed besides: `size`, `face`, `background`, `sheet`; see `runtime.options.FilmOptions`.
+            told: called with each record of the take's journal.
+            stopped: asked again and again; a reason ends the take.
+            asked: what the take is asked for besides: `seconds`, `fps`, `seed`, `idle`, `emotion`, ...; see
+                `runtime.options.TakeOptions`.
+
+        Raises:
+            UsageError: what is asked for cannot be.
+            RendererError: the portrait cannot be animated.
+            TakeError: the take was stopped or failed.
+        """
+        options = FilmOptions(
+            portrait=Path(portrait), output=str(output), renderer=self._renderer, device=self._device, **(film or {})
+        )
+        wanted = TakeOptions(direction=direction, **asked)
+        files = TakeFiles.beside(Path(options.output))
+        check_film(options)
+        files.check(folder=True)
+        showing = Showing(options, Progress(io.StringIO(), time.monotonic), stopped)
+        stage, base = self._stage(options, stopped)
+        order = Order(opening(wanted, self._loaded), self._loaded, {"film": options.as_data(), **stage.record})
+        result, filmed = showing.act(order, stage, base, files, Following(time.monotonic, told))
+        return Made(filmed, result, files.folder)
+
+    def _stage(self, options: FilmOptions, stopped: Callable[[], str | None]) -> tuple[Stage, Base]:
+        """The portrait, prepared where it is rendered."""
+        portrait = read_cast(options)
+        if self._crew is not None:
+            return self._crew.prepare(portrait, options.face, options.background, stopped), self._crew
+        if self._opened is None:
+            self._opened = self._opener()
+        studio = prepare(self._opened, portrait, options.face, options.background)
+        return studio.stage, InlineBase(studio)

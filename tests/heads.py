@@ -1,0 +1,80 @@
+"""A Ray cluster of one node with its dashboard, as `ray start --head` makes it, for tests that hand jobs in."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_STARTED = "--block"
+"""In the line that says that it is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A cluster that runs.
+
+    Attributes:
+        dashboard: where it takes jobs.
+        environment: with which it lets somebody in.
+    """
+
+    dashboard: str
+    environment: Mapping[str, str]
+
+
+@contextlib.contextmanager
+def head(cpus: int) -> Iterator[Head]:
+    """Start a cluster that asks for a token, and end it."""
+    ports = _free_ports(3)
+    programs = Path(sys.executable).parent
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("RAY_")},
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",  # as in an environment that is activated
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+        "PYTHONUNBUFFERED": "1",
+    }
+    # Not in the folder of a test: the names of its sockets would be too long.
+    with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:
+        words = [f"--num-cpus={cpus}", f"--port={ports[0]}", f"--dashboard-port={ports[1]}"]
+        words += [f"--ray-client-server-port={ports[2]}", f"--temp-dir={folder}", "--include-dashboard=true", "--block"]
+        with subprocess.Popen(
+            [str(programs / "ray"), "start", "--head", "--disable-usage-stats", *words],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        ) as process:
+            try:
+                assert process.stdout is not None
+                said: list[str] = []
+                for line in process.stdout:
+                    said.append(line)
+                    if _STARTED in line:
+                        break
+                assert process.poll() is None, "".join(said)
+                yield Head(f"http://127.0.0.1:{ports[1]}", environment)
+            finally:
+                process.send_signal(signal.SIGTERM)  # it ends all of its own
+                process.communicate()
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        held = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in held:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in held]
