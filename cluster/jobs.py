@@ -43,6 +43,8 @@ _KNOCK = 3.0
 """Seconds for the server's machine to take the connection."""
 _CLIENT = ("requests", "aiohttp", "ray.job_submission")
 """What Ray's client for jobs consists of."""
+_NOT_YET = "No available agent"
+"""How Ray says that no node is up that could take a job."""
 _OVER = frozenset({"SUCCEEDED", "FAILED", "STOPPED"})
 
 
@@ -102,14 +104,22 @@ class JobServer:
 
             return cls(place, JobSubmissionClient(place))
 
-    def submit(self, entrypoint: str, folder: Path, variables: Mapping[str, str], about: Mapping[str, str]) -> str:
-        """Hand a job in.
+    def submit(
+        self,
+        entrypoint: str,
+        folder: Path,
+        variables: Mapping[str, str],
+        about: Mapping[str, str],
+        wait: Callable[[float], None],
+    ) -> str:
+        """Hand a job in. A cluster that has just been started may need some seconds until a node of it can take one.
 
         Args:
             entrypoint: its command line, for a shell.
             folder: what it finds in its working directory.
             variables: of its environment, besides what the cluster's nodes have.
             about: what the cluster shows with it.
+            wait: lets some seconds pass.
 
         Returns:
             The id that it has there.
@@ -118,9 +128,20 @@ class JobServer:
             TakeError: the cluster does not take it.
         """
         environment = {"working_dir": str(folder), "env_vars": dict(variables)}
-        with _explained(self.address):
-            job: str = self._client.submit_job(entrypoint=entrypoint, runtime_env=environment, metadata=dict(about))
-        return job
+        for _ in range(round(PATIENCE)):
+            with _explained(self.address):
+                try:
+                    job: str = self._client.submit_job(entrypoint=entrypoint, runtime_env=environment, metadata=dict(about))
+                except RuntimeError as error:
+                    if _NOT_YET not in str(error):
+                        raise
+                else:
+                    return job
+            wait(1.0)
+        raise TakeError(
+            f"The cluster at {self.address} has had no node that takes a job for {PATIENCE:g} s. See `ray status` there, and "
+            "give the same command again when its nodes are up."
+        )
 
     def log(self, job: str) -> str:
         """All that a job has written so far.

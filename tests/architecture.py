@@ -13,6 +13,7 @@ import tomllib
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -158,10 +159,14 @@ def modules(root: Path) -> Iterator[Module]:
     """Every module of our packages and of the tests, in order of path."""
     for folder in sorted([*MAY_IMPORT, "tests"]):
         for file in sorted((root / folder).rglob("*.py")):
-            path = file.relative_to(root)
-            text = file.read_text(encoding="utf-8")
-            tree = ast.parse(text, filename=str(path))
-            yield Module(path.as_posix(), text, tree, imports(tree, ".".join(path.parent.parts)))
+            yield module(file.relative_to(root), file.read_text(encoding="utf-8"))
+
+
+@cache
+def module(path: Path, text: str) -> Module:
+    """A module, which is parsed once for all rules."""
+    tree = ast.parse(text, filename=str(path))
+    return Module(path.as_posix(), text, tree, imports(tree, ".".join(path.parent.parts)))
 
 
 def project(root: Path) -> Project:

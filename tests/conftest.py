@@ -28,6 +28,13 @@ settings.register_profile("search", max_examples=2000, deadline=None, print_blob
 settings.load_profile("repeatable")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests are shared out among processes, those of a module stay together, and all that start Ray: one at a time."""
+    for item in items:
+        group = "ray" if item.get_closest_marker("ray") else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def loaded() -> Loaded:
     """The program's own tables."""

@@ -35,7 +35,7 @@ class Head:
 @contextlib.contextmanager
 def head(cpus: int) -> Iterator[Head]:
     """Start a cluster that asks for a token, and end it."""
-    ports = _free_ports(3)
+    ports = _free_ports(4)
     programs = Path(sys.executable).parent
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("RAY_")},
@@ -50,6 +50,7 @@ def head(cpus: int) -> Iterator[Head]:
     with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:
         words = [f"--num-cpus={cpus}", f"--port={ports[0]}", f"--dashboard-port={ports[1]}"]
         words += [f"--ray-client-server-port={ports[2]}", f"--temp-dir={folder}", "--include-dashboard=true", "--block"]
+        words += [f"--dashboard-agent-listen-port={ports[3]}"]  # another Ray of this machine may have the usual one
         with subprocess.Popen(
             [str(programs / "ray"), "start", "--head", "--disable-usage-stats", *words],
             env=environment,
@@ -66,10 +67,21 @@ def head(cpus: int) -> Iterator[Head]:
                     if _STARTED in line:
                         break
                 assert process.poll() is None, "".join(said)
-                yield Head(f"http://127.0.0.1:{ports[1]}", environment)
+                found = Head(f"http://127.0.0.1:{ports[1]}", environment)
+                _await_jobs(found, programs / "ray")
+                yield found
             finally:
                 process.send_signal(signal.SIGTERM)  # it ends all of its own
                 process.communicate()
+
+
+def _await_jobs(head: Head, ray: Path) -> None:
+    """Come back when the cluster takes jobs, which is some time after it says that it has started."""
+    for _ in range(60):
+        words = [str(ray), "job", "submit", "--no-wait", "--address", head.dashboard, "--", "true"]
+        if subprocess.run(words, env=dict(head.environment), capture_output=True, check=False).returncode == 0:
+            return
+    raise AssertionError("the cluster takes no jobs")
 
 
 def _free_ports(count: int) -> list[int]:

@@ -81,14 +81,14 @@ def test_so_can_one_that_was_resumed_before(calm):
 def test_so_can_one_in_which_a_fallback_plays(region):
     told = play(agents={region: Silent})
 
-    assert cut_everywhere(told, told, every=5, agents={region: Silent})
+    assert cut_everywhere(told, told, every=9, agents={region: Silent})
 
 
 @pytest.mark.parametrize("agent", [SilentJudge, Stubborn])
 def test_so_can_one_in_which_a_region_does_not_vote_or_does_not_yield(agent):
     told = play(agents={"brows": agent})
 
-    assert cut_everywhere(told, told, every=5, agents={"brows": agent})
+    assert cut_everywhere(told, told, every=8, agents={"brows": agent})
 
 
 def test_a_region_that_was_silent_may_be_well_again():
@@ -105,7 +105,7 @@ def test_crashes_and_a_bad_network_change_nothing(calm, seed):
 
     told = play(**faults(seed))
 
-    assert cut_everywhere(told, calm, every=7, **faults(seed + 1))
+    assert cut_everywhere(told, calm, every=11, **faults(seed + 1))
 
 
 class LateHello:
@@ -122,7 +122,7 @@ class LateHello:
 @pytest.mark.parametrize("region", REGIONS)
 def test_a_region_that_has_answered_may_come_back_when_the_others_are_further(calm, region):
     """What goes to the region meanwhile reaches nobody; it is told everything when it is let in."""
-    assert cut_everywhere(calm, calm, every=3, network=LateHello(region))
+    assert cut_everywhere(calm, calm, every=8, network=LateHello(region))
 
 
 @pytest.mark.parametrize(

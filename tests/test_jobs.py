@@ -91,7 +91,7 @@ def test_what_goes_wrong_is_one_paragraph(error, said):
 
     server = JobServer("http://h:1", SimpleNamespace(submit_job=fails))
     with pytest.raises(TakeError, match=said) as caught:
-        server.submit("true", Path(), {}, {})
+        server.submit("true", Path(), {}, {}, lambda _: None)
     assert "\n" not in str(caught.value)
     assert caught.value.__cause__ is None, "Ray's own says no more, and a token could be in it"
 
@@ -184,3 +184,29 @@ def test_a_cluster_that_is_gone_is_given_up_in_the_end():
     ):
         follower.until(lambda: False)
     assert PATIENCE <= clock.now < PATIENCE + 2 * LOOK_SECONDS
+
+
+def test_a_cluster_that_is_not_ready_yet_is_asked_again():
+    class Slow:
+        asked = 0
+
+        def submit_job(self, **_: Any) -> str:
+            self.asked += 1
+            if self.asked < 4:
+                raise RuntimeError(
+                    "Request failed with status code 500: No available agent to submit job, please try again later.."
+                )
+            return "job-1"
+
+    waited: list[float] = []
+    assert JobServer("http://there", Slow()).submit("true", Path(), {}, {}, waited.append) == "job-1"
+    assert len(waited) == 3
+
+
+def test_a_cluster_that_is_never_ready_is_told_about():
+    class Never:
+        def submit_job(self, **_: Any) -> str:
+            raise RuntimeError("No available agent")
+
+    with pytest.raises(TakeError, match="no node that takes a job"):
+        JobServer("http://there", Never()).submit("true", Path(), {}, {}, lambda _: None)

@@ -104,7 +104,7 @@ def test_a_job_that_ray_stops_closes_its_journal_in_the_time_that_it_has(cluster
         monkeypatch.setenv(name, cluster.environment[name])
     server = JobServer.at(cluster.dashboard)
     words = ["python", "-m", "runtime", "animate", str(tmp_path / portrait), DIRECTION, *LONG, "-o", str(out)]
-    job = server.submit(shlex.join(words), ROOT, {}, {})
+    job = server.submit(shlex.join(words), ROOT, {}, {}, time.sleep)
     heard: list[str] = []
     follower = Follower(server, job, heard.append, time.monotonic, time.sleep)
     assert follower.until(lambda: any(line.startswith("rendering") for line in heard)).status == "RUNNING"

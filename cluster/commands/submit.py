@@ -86,7 +86,7 @@ def run(options: argparse.Namespace, stopper: Stopper) -> int:
         marks = [stack.enter_context(_mark(folder)) for folder in dict.fromkeys(path.parent for path in shared)]
         entry = ["python", "-m", "cluster.entry", *(word for mark in marks for word in ("--shared", str(mark)))]
         print(f"sending {package.size / 1e6:.1f} MB to {server.address}", file=sys.stderr, flush=True)
-        job = server.submit(shlex.join([*entry, "--", *words]), package.folder, VARIABLES, _about(options))
+        job = server.submit(shlex.join([*entry, "--", *words]), package.folder, VARIABLES, _about(options), time.sleep)
         with stopper:
             return _follow(options, server, job, stopper)
 
