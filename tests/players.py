@@ -129,6 +129,7 @@ def frames_of(video: str | Path) -> list[bytes]:
 
 def region_actor(session: Any, region: str) -> Any:
     """The process of a region in a session."""
+    session._crew._start_regions()  # unless they are there already
     return session._crew._regions[region]
 
 

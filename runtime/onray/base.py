@@ -92,8 +92,8 @@ class Crew:
             self._texts = ray.put(self._given)
             if self._pool is not None:
                 self._pool.start()
-            for region in REGIONS:
-                self._regions[region] = self.spawn(region)
+            else:
+                self._start_regions()
         except BaseException:
             self.close()
             raise
@@ -119,6 +119,16 @@ class Crew:
             end(actor)
         self._regions.clear()
 
+    def _start_regions(self) -> None:
+        """Start the regions that are not there yet.
+
+        Renderers load for seconds before the first of them can begin with the portrait, which takes one processor a second: the
+        regions load in that second, and not before, when they would only keep the renderers waiting.
+        """
+        for region in REGIONS:
+            if region not in self._regions:
+                self._regions[region] = self.spawn(region)
+
     def spawn(self, region: Region) -> Any:
         """A new process of a region."""
         return start(RegionActor, region, self._texts, self._debug, num_cpus=0)
@@ -140,10 +150,11 @@ class Crew:
 
         assert self._pool is not None
         key = f"{portrait.digest} {portrait.rgb.shape} {face} {background}"
-        return self._pool.prepare(Cast(key, ray.put(portrait), face, background), stopped)
+        return self._pool.prepare(Cast(key, ray.put(portrait), face, background), stopped, self._start_regions)
 
     def play(self, play: Play) -> CoordinatorState:
         """Run a take; see `runtime.base.Base`."""
+        self._start_regions()
         self._played += 1
         pool = self._pool if play.film else None
         return _Run(self, self._loop, pool, self._regions, self._profile, play, self._played).run()

@@ -150,6 +150,7 @@ class Pool:
         self._clock = clock
         self._debug = debug
         self._workers: dict[str, _Worker] = {}
+        self._begun: Callable[[], None] = lambda: None
         self._count = self._left = self._made = 0
         self._without = 0.0
         self._ended = ""
@@ -189,12 +190,13 @@ class Pool:
 
     # -------------------------------------------------------------------------------------------------------- portrait
 
-    def prepare(self, cast: Cast, stopped: Callable[[], str | None]) -> Stage:
+    def prepare(self, cast: Cast, stopped: Callable[[], str | None], begun: Callable[[], None] = lambda: None) -> Stage:
         """Have a portrait prepared, and given to all.
 
         Args:
             cast: who is to be rendered.
             stopped: asked again and again; a reason ends the waiting.
+            begun: called when a renderer has loaded what it needs and begins with the portrait.
 
         Raises:
             RendererError: the portrait cannot be animated, or a model is missing.
@@ -204,6 +206,7 @@ class Pool:
             return self._outcome  # it still stands ready
         self._recast(cast)
         self._renew()
+        self._begun = begun
         self._settle()
         try:
             return self._prepared_by_somebody(stopped)
@@ -249,6 +252,7 @@ class Pool:
         elif self._preparing is None:
             self._preparing = waiting[0]
             self._prepare(waiting[0])
+            self._begun()
 
     def _prepare(self, worker: _Worker) -> None:
         assert self._cast is not None

@@ -12,13 +12,13 @@ import os
 import structlog
 
 from agents.regions import Judgements, LexiconRegion, RegionAgent
+from configs.tables import build
 from protocol import link
 from protocol.channels import Region
 from protocol.coordination import Arm
-from protocol.messages import Message
+from protocol.messages import Message, digest
 from protocol.wire import decode
 from runtime.hosts import RegionHost
-from runtime.loading import loaded_from
 from runtime.logs import configure_actor
 from runtime.onray.actors import Part
 
@@ -71,10 +71,9 @@ class RegionActor:
 
     def __init__(self, region: Region, texts: dict[str, str], debug: bool) -> None:  # noqa: FBT001 - Ray passes it on
         configure_actor(debug=debug)
-        loaded = loaded_from(texts)
-        planner = LexiconRegion(loaded.tables)
+        tables = build(texts, {})  # and not what the director reads with, which takes as long again
         self._region = region
-        self._agent = RegionAgent(region, loaded.tables, loaded.digest, planner, Judgements(loaded.tables))
+        self._agent = RegionAgent(region, tables, digest(texts), LexiconRegion(tables), Judgements(tables))
         self._out = _Outgoing()
         self._number = 0
         self._host: RegionHost | None = None
