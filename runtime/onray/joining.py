@@ -41,6 +41,7 @@ _KNOCK = 3.0
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else each actor without a GPU warns about a later Ray
+    "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # else it prints those of answers that nobody needs, beside the one that is told
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # else under `uv run` each worker starts by way of uv
 }
 _IMPATIENT = {"RAY_gcs_server_port_wait_time_s": "1", "RAY_gcs_server_request_timeout_seconds": "5"}

@@ -45,6 +45,8 @@ STEP_SECONDS = 0.1
 """Between two looks at whether the waiting is to stop."""
 LOOK_SECONDS = 1.0
 """Between two looks at whether there is anybody to render."""
+SLOW = 4
+"""Times as long that processes may take to load as they may wait for their place."""
 REPLACEMENTS = 4
 """New processes for each place, in one take: whatever kills them all will kill the next one, too."""
 
@@ -488,9 +490,15 @@ class Pool:
         # Whoever is up has as long for the portrait as for a chunk: a large one takes its time.
         starting = standings == {"starting"}
         patience = self._profile.start_seconds if starting else self._profile.chunk_seconds
-        if now - self._without < patience:
+        waits = now - self._without
+        if waits < patience:
             return None
-        waited = f"no renderer was ready within {patience:g} s"
         if not starting:
-            return f"{waited}: the portrait is still being prepared. Give a smaller --size, or see their logs."
-        return f"{waited}: {shortage(self._placement, known) or 'they have room, but they do not start. See their logs.'}"
+            said = "the portrait is still being prepared. Give a smaller --size, or see their logs"
+        elif (lack := shortage(self._placement, known)) is not None:
+            said = lack
+        elif waits < SLOW * patience:
+            return None  # they have their place, and load on a machine that is busy
+        else:
+            said = "they have room, but they do not start. See their logs"
+        return f"no renderer was ready within {waits:.0f} s: {said}"
