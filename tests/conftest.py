@@ -4,7 +4,9 @@ Property tests draw the same examples on every run, so that a failure belongs to
 off, since a busy machine is not a failing one. `pytest --hypothesis-profile=search` looks further, with new examples.
 """
 
+import gc
 import os
+import sys
 
 from collections.abc import Iterator
 
@@ -28,11 +30,28 @@ settings.register_profile("search", max_examples=2000, deadline=None, print_blob
 settings.load_profile("repeatable")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests are shared out among processes, those of a module stay together, and all that start Ray: one at a time."""
+    """Where tests are shared out among processes, those of a module stay together, and all that start Ray: one at a time.
+
+    These come first, since they take longest. Ray leaves sockets and processes to the collector of garbage.
+    """
     for item in items:
-        group = "ray" if item.get_closest_marker("ray") else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+        if item.get_closest_marker("ray"):
+            item.add_marker(pytest.mark.xdist_group("ray"))
+            item.add_marker(pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"))
+            item.add_marker(pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"))
+        else:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    items.sort(key=lambda item: item.get_closest_marker("ray") is None)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _collected() -> Iterator[None]:
+    """What a module has left of Ray is collected with it, and not in the midst of another's test."""
+    yield
+    if "ray" in sys.modules:
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

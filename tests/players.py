@@ -31,6 +31,7 @@ from tests.staging import FakeRenderer, FakeRig, opened
 
 PATIENCE = 0.02
 """Seconds that a chunk takes to render: long enough for a process to be killed meanwhile."""
+_MENDED = "mended"
 
 
 class Painter(FakeRenderer):
@@ -75,7 +76,7 @@ class Faulty(Painter):
     Args:
         fault: what happens.
         marks: a folder in which each fault leaves a file.
-        most: times that it happens; then all goes well.
+        most: times that it happens; then all goes well, as after `mend`.
     """
 
     def __init__(self, fault: str, marks: Path, most: int) -> None:
@@ -84,7 +85,8 @@ class Faulty(Painter):
 
     def render(self, rig: FakeRig, motion: NDArray[np.float32], backdrop: Backdrop | None = None) -> Frames:
         """Frames of a motion, or a fault."""
-        if motion[:, INDEX["jawOpen"]].max() > 0.3 and len(list(self._marks.iterdir())) < self._most:
+        happened = [mark.name for mark in self._marks.iterdir()]
+        if motion[:, INDEX["jawOpen"]].max() > 0.3 and len(happened) < self._most and _MENDED not in happened:
             (self._marks / f"{os.getpid()}-{time.monotonic_ns()}").touch()
             if self._fault == "dies":
                 os._exit(3)
@@ -120,6 +122,11 @@ def _faulty(fault: str, marks: Path, most: int) -> Opened:
 def faulty(fault: str, marks: Path, most: int = 1000) -> Callable[[], Opened]:
     """Opens a renderer that goes wrong; see `Faulty`."""
     return partial(_faulty, fault, marks, most)
+
+
+def mend(marks: Path) -> None:
+    """From now on all goes well with the renderers that leave their marks here."""
+    (marks / _MENDED).touch()
 
 
 def frames_of(video: str | Path) -> list[bytes]:

@@ -52,6 +52,7 @@ from tests.players import (
     faulty,
     frames_of,
     left_of,
+    mend,
     number_of,
     numbers_of,
     painter,
@@ -435,9 +436,10 @@ def test_a_session_goes_on_after_a_portrait_without_a_face_and_with_another_port
 def test_a_session_goes_on_after_a_take_that_failed(portrait, alone, tmp_path):
     marks = tmp_path / "marks"
     marks.mkdir()
-    with crew(2, faulty("cannot", marks, most=3)) as session:
+    with crew(2, faulty("cannot", marks)) as session:
         with pytest.raises(TakeError, match="could not be rendered"):
             made(session, portrait, tmp_path / "a.mkv", "She opens her mouth wide for half a second.", seconds=0.5)
+        mend(marks)
         same(made(session, portrait, tmp_path / "b.mkv"), alone, tmp_path / "b.mkv")
 
 

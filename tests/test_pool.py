@@ -21,7 +21,8 @@ from runtime.onray import pool as module
 from runtime.onray.actors import Part
 from runtime.onray.loop import Loop
 from runtime.onray.placement import Node, Placement
-from runtime.onray.pool import Cast, Pool
+from runtime.onray.pool import Pool
+from runtime.onray.working import Cast
 from runtime.options import UsageError
 from runtime.studio import Stage
 from runtime.take_error import TakeError

@@ -7,7 +7,7 @@ import re
 import shlex
 import signal
 import subprocess
-import time
+import sys
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ from PIL import Image
 
 from cluster.commands import submit
 from cluster.entry import BEGUN
-from cluster.jobs import Follower, JobServer
+from cluster.jobs import JobServer
 from protocol.journal import read_journal
 from renderer.video import probe
 from runtime.cli import main
@@ -31,6 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SMALL = ["--seconds", "2", "--fps", "12", "--size", "96"]
 LONG = ["--seconds", "60", "--fps", "50", "--size", "512"]
 DIRECTION = "She smiles, then nods."
+RAY = str(Path(sys.executable).with_name("ray"))
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,11 @@ def submitted(cluster: Head, *words: str, **changed: str) -> subprocess.Complete
     environment = {**cluster.environment, **changed}
     done = [*command("submit", *words), "--dashboard", cluster.dashboard]
     return subprocess.run(done, env=environment, capture_output=True, text=True, check=False)
+
+
+def ray_job(cluster: Head, verb: str) -> list[str]:
+    """Ray's own command."""
+    return [RAY, "job", verb, "--address", cluster.dashboard]
 
 
 def paragraph(done: subprocess.CompletedProcess[str]) -> str:
@@ -90,26 +96,28 @@ def test_the_program_can_be_handed_in_with_rays_own_command(cluster, portrait, t
     """From a clone, whose folder goes along."""
     out = tmp_path / "out.mp4"
     words = ["python", "-m", "runtime", "animate", str(tmp_path / portrait), DIRECTION, *SMALL, "-o", str(out)]
-    ray = [str(Path(command()[0]).with_name("ray")), "job", "submit", "--address", cluster.dashboard, "--working-dir", "."]
-    done = subprocess.run([*ray, "--", *words], env=cluster.environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    job = [*ray_job(cluster, "submit"), "--working-dir", ".", "--", *words]
+    done = subprocess.run(job, env=cluster.environment, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert f"{out}: 2.00 s, 24 frames" in done.stdout
     assert probe(out).frames == 24
 
 
-def test_a_job_that_ray_stops_closes_its_journal_in_the_time_that_it_has(cluster, portrait, tmp_path, monkeypatch):
+def test_a_job_that_ray_stops_closes_its_journal_in_the_time_that_it_has(cluster, portrait, tmp_path):
     """Ray kills it 3 s after the signal if nothing else was said."""
     out = tmp_path / "out.mp4"
-    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN"):
-        monkeypatch.setenv(name, cluster.environment[name])
-    server = JobServer.at(cluster.dashboard)
     words = ["python", "-m", "runtime", "animate", str(tmp_path / portrait), DIRECTION, *LONG, "-o", str(out)]
-    job = server.submit(shlex.join(words), ROOT, {}, {}, time.sleep)
+    job = [*ray_job(cluster, "submit"), "--submission-id", "stopped-by-ray", "--working-dir", ".", "--", *words]
     heard: list[str] = []
-    follower = Follower(server, job, heard.append, time.monotonic, time.sleep)
-    assert follower.until(lambda: any(line.startswith("rendering") for line in heard)).status == "RUNNING"
-    server.stop(job)
-    assert follower.until(lambda: False).status == "STOPPED"
+    with subprocess.Popen(job, env=cluster.environment, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            heard.append(line)
+            if line.startswith("rendering"):
+                break
+        stop = [*ray_job(cluster, "stop"), "stopped-by-ray"]
+        subprocess.run(stop, env=cluster.environment, capture_output=True, check=True)
+        heard += process.stdout.read().splitlines()
     (said,) = [line for line in heard if "stopped by SIGTERM" in line]
     assert f"Go on with: textuportray resume {tmp_path / 'out.take'}" in said
     assert left(tmp_path) == ["me.png", "out.take", "out.take/journal.mcap", "out.take/take.json"]
@@ -171,10 +179,9 @@ def test_a_job_is_left_when_it_has_begun(cluster, portrait):
     assert told["job"] in done.stderr
     assert left(Path()) == ["me.png"]
     follow, stop = shlex.split(told["follow"]), shlex.split(told["stop"])
-    ray = str(Path(command()[0]).with_name("ray"))
-    stopped = subprocess.run([ray, *stop[1:]], env=cluster.environment, capture_output=True, text=True, check=False)
+    stopped = subprocess.run([RAY, *stop[1:]], env=cluster.environment, capture_output=True, text=True, check=False)
     assert stopped.returncode == 0, stopped.stdout
-    log = subprocess.run([ray, *follow[1:]], env=cluster.environment, capture_output=True, text=True, check=False)
+    log = subprocess.run([RAY, *follow[1:]], env=cluster.environment, capture_output=True, text=True, check=False)
     assert BEGUN in log.stdout
 
 

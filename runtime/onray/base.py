@@ -34,8 +34,9 @@ from runtime.metrics import Meters, RayMeters
 from runtime.onray.actors import Part, end, is_death, reason_of, start
 from runtime.onray.loop import Loop
 from runtime.onray.placement import Placement
-from runtime.onray.pool import Cast, Pool
+from runtime.onray.pool import Pool
 from runtime.onray.regions import RegionActor
+from runtime.onray.working import Cast
 from runtime.options import Background
 from runtime.renderers import Opened
 from runtime.studio import Stage

@@ -1,8 +1,6 @@
 """The renderers of a take on Ray: processes that are interchangeable, join and leave.
 
-A renderer is *starting* until its process has loaded what rendering takes, then *up*; it is *settling* while it is given the
-portrait, then *ready*; *quiet* while Ray cannot say whether a call was done; and *gone* when its process is. Then another takes
-its place, as long as there is room for one.
+When the process of one is gone, another takes its place, as long as there is room for it.
 
 The first renderer that is up prepares the portrait; when it has, the others get the rig: all frames come from the same one.
 
@@ -15,9 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, Protocol
+from typing import Any
 
 import structlog
 
@@ -30,7 +28,8 @@ from runtime.onray.actors import CONTROL, Part, end, is_death, is_loss, is_silen
 from runtime.onray.loop import Loop
 from runtime.onray.placement import Placement, actor_options, needs, nodes, refusal, shortage, worker_count
 from runtime.onray.renderers import RendererActor
-from runtime.options import Background, UsageError
+from runtime.onray.working import Cast, Client, Job, Worker
+from runtime.options import UsageError
 from runtime.renderers import Opened
 from runtime.studio import Stage
 from runtime.take_error import TakeError
@@ -49,78 +48,6 @@ SLOW = 4
 """Times as long that processes may take to load as they may wait for their place."""
 REPLACEMENTS = 4
 """New processes for each place, in one take: whatever kills them all will kill the next one, too."""
-
-
-class Client(Protocol):
-    """Who is told what becomes of renderers and chunks: the take that is being rendered."""
-
-    def ready(self, name: str) -> None:
-        """A renderer can take chunks."""
-
-    def quiet(self, name: str, reason: str) -> None:
-        """A renderer does not answer at the moment."""
-
-    def gone(self, name: str, reason: str) -> None:
-        """A renderer will never answer again."""
-
-    def answered(self, name: str, message: ChunkRendered | ChunkFailed, frames: Any) -> None:
-        """What became of a chunk; a reference to its frames."""
-
-    def starved(self, reason: str) -> None:
-        """There is nobody to render, and there will be nobody."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cast:
-    """Who is to be rendered.
-
-    Attributes:
-        key: what it is known by.
-        portrait: a reference to it.
-        face: which of its faces.
-        background: what is behind the person.
-    """
-
-    key: str
-    portrait: Any
-    face: int | None
-    background: Background
-
-    @property
-    def words(self) -> tuple[str, Any, int | None, Background]:
-        """As the actors take it."""
-        return self.key, self.portrait, self.face, self.background
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Job:
-    """A chunk that a renderer was asked for; each time that one is, it is another."""
-
-    chunk: bytes
-    rows: Samples
-
-
-@dataclass(slots=True, eq=False)
-class _Worker:
-    """A renderer's process.
-
-    Attributes:
-        name: by which the journal knows it.
-        actor: Ray's handle of it.
-        standing: see the head of this module.
-        since: when it became quiet.
-        cast: whom it can render.
-        jobs: what it has not answered, by chunk and attempt, in the order in which it was asked.
-        turn: counts what it was asked for besides; an answer to what it was asked for before that is void.
-    """
-
-    name: str
-    actor: Any
-    standing: Literal["starting", "up", "settling", "ready", "quiet"] = "starting"
-    since: float = 0.0
-    cast: Cast | None = None
-    jobs: dict[tuple[int, int], _Job] = field(default_factory=dict)
-    turn: int = 0
 
 
 class Pool:
@@ -151,13 +78,13 @@ class Pool:
         self._profile = profile
         self._clock = clock
         self._debug = debug
-        self._workers: dict[str, _Worker] = {}
+        self._workers: dict[str, Worker] = {}
         self._begun: Callable[[], None] = lambda: None
         self._count = self._left = self._made = 0
         self._without = 0.0
         self._ended = ""
         self._cast: Cast | None = None
-        self._preparing: _Worker | None = None
+        self._preparing: Worker | None = None
         self._rig: Any = None
         self._outcome: Stage | Exception | None = None
         self._client: Client | None = None
@@ -235,10 +162,10 @@ class Pool:
             raise self._outcome
         return self._outcome
 
-    def _warm(self, worker: _Worker) -> None:
+    def _warm(self, worker: Worker) -> None:
         self._call(worker, worker.actor.warm.remote(), self._warm, self._warmed)
 
-    def _warmed(self, worker: _Worker, done: Future[Any]) -> None:
+    def _warmed(self, worker: Worker, done: Future[Any]) -> None:
         # If it could not load what it needs, it will say so to whoever has a portrait for it.
         worker.standing = "up"
         self._settle()
@@ -256,13 +183,13 @@ class Pool:
             self._prepare(waiting[0])
             self._begun()
 
-    def _prepare(self, worker: _Worker) -> None:
+    def _prepare(self, worker: Worker) -> None:
         assert self._cast is not None
         worker.standing = "settling"
         stage, rig = worker.actor.prepare.options(num_returns=2).remote(*self._cast.words)
         self._call(worker, stage, self._prepare, partial(self._prepared, rig))
 
-    def _prepared(self, rig: Any, worker: _Worker, done: Future[Any]) -> None:
+    def _prepared(self, rig: Any, worker: Worker, done: Future[Any]) -> None:
         self._preparing = None
         error = done.exception()
         if error is None:
@@ -282,13 +209,13 @@ class Pool:
         else:
             self._outcome = TakeError(f"The portrait could not be prepared ({reason_of(error)}). Run it again with --debug.")
 
-    def _furnish(self, worker: _Worker) -> None:
+    def _furnish(self, worker: Worker) -> None:
         assert self._cast is not None
         worker.standing = "settling"
         done = worker.actor.furnish.remote(self._rig, *self._cast.words)
         self._call(worker, done, self._furnish, self._furnished)
 
-    def _furnished(self, worker: _Worker, done: Future[Any]) -> None:
+    def _furnished(self, worker: Worker, done: Future[Any]) -> None:
         error = done.exception()
         if error is None:
             self._ready(worker)
@@ -299,13 +226,13 @@ class Pool:
         else:
             self.dismiss(worker.name, reason_of(error))
 
-    def _ready(self, worker: _Worker) -> None:
+    def _ready(self, worker: Worker) -> None:
         worker.standing, worker.cast = "ready", self._cast
         if self._client is not None:
             self._client.ready(worker.name)
 
     def _call(
-        self, worker: _Worker, answer: Any, again: Callable[[_Worker], None], then: Callable[[_Worker, Future[Any]], None]
+        self, worker: Worker, answer: Any, again: Callable[[Worker], None], then: Callable[[Worker, Future[Any]], None]
     ) -> None:
         """See to what becomes of a call, unless the worker is asked for something else meanwhile.
 
@@ -357,7 +284,7 @@ class Pool:
     def assign(self, name: str, chunk: ChunkAssigned, rows: Samples) -> None:
         """Have a renderer render a chunk."""
         worker, asked = self._workers[name], (chunk.chunk, chunk.attempt)
-        worker.jobs[asked] = _Job(encode(chunk), rows)
+        worker.jobs[asked] = Job(encode(chunk), rows)
         self._ask(worker, asked)
         if len(worker.jobs) == 1:
             self._limit(worker)
@@ -368,12 +295,12 @@ class Pool:
             end(self._workers[name].actor)
             self._gone(self._workers[name], reason)
 
-    def _ask(self, worker: _Worker, asked: tuple[int, int]) -> None:
+    def _ask(self, worker: Worker, asked: tuple[int, int]) -> None:
         job = worker.jobs[asked]
         said, frames = worker.actor.render.options(num_returns=2).remote(self._part, job.chunk, job.rows)
         self._loop.when_done(said.future(), partial(self._answered, worker, asked, job, frames))
 
-    def _answered(self, worker: _Worker, asked: tuple[int, int], job: _Job, frames: Any, done: Future[Any]) -> None:
+    def _answered(self, worker: Worker, asked: tuple[int, int], job: Job, frames: Any, done: Future[Any]) -> None:
         error = done.exception()
         if error is not None and is_death(error):
             self._gone(worker, reason_of(error))
@@ -391,7 +318,7 @@ class Pool:
             # An error of the actor itself, not of the chunk: its process is of no more use.
             self.dismiss(worker.name, reason_of(error))
 
-    def _limit(self, worker: _Worker) -> None:
+    def _limit(self, worker: Worker) -> None:
         """Give up a renderer that takes too long for what it works on; the time of what is queued behind that begins later."""
         if not worker.jobs:
             return
@@ -417,11 +344,11 @@ class Pool:
         self._made += 1
         name = f"renderer-{self._made}"
         asked = actor_options(self._placement, nodes())
-        worker = _Worker(name, start(RendererActor, name, self._opener, self._debug, **asked))
+        worker = Worker(name, start(RendererActor, name, self._opener, self._debug, **asked))
         self._workers[name] = worker
         self._warm(worker)
 
-    def _hush(self, worker: _Worker, reason: str) -> None:
+    def _hush(self, worker: Worker, reason: str) -> None:
         """A renderer does not answer; find out what became of it."""
         if worker.standing == "quiet":
             return
@@ -437,11 +364,11 @@ class Pool:
 
         self._loop.at(QUIET_SECONDS, give_up)
 
-    def _ping(self, worker: _Worker) -> None:
+    def _ping(self, worker: Worker) -> None:
         sign = worker.actor.ping.options(concurrency_group=CONTROL).remote()
         self._call(worker, sign, self._ping, self._pinged)
 
-    def _pinged(self, worker: _Worker, done: Future[Any]) -> None:
+    def _pinged(self, worker: Worker, done: Future[Any]) -> None:
         if worker.cast is None or worker.cast is not self._cast:
             worker.standing = "up"
             self._settle()
@@ -450,7 +377,7 @@ class Pool:
             self._ask(worker, asked)
         self._ready(worker)
 
-    def _gone(self, worker: _Worker, reason: str) -> None:
+    def _gone(self, worker: Worker, reason: str) -> None:
         if self._workers.pop(worker.name, None) is None:
             return
         log.warning("a renderer is gone", renderer=worker.name, reason=reason)
