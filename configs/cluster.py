@@ -83,8 +83,8 @@ class Profile(Frozen):
         about: what it is for.
         workers: renderers at once; None for as many as fit.
         worker: what each takes.
-        start_seconds: that the first renderer may take to be ready.
-        chunk_seconds: that a chunk may take.
+        start_seconds: that renderers may wait until the first of them has its place; four times as long until it has loaded.
+        chunk_seconds: that a chunk may take, and the portrait.
         think_seconds: that a region may take to answer.
         chunk_frames: most frames of a chunk.
     """

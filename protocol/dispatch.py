@@ -7,12 +7,18 @@ journal, too. The rules that it keeps:
 - A renderer holds IN_FLIGHT chunks at most: the one that it works on, and one behind it, so that it need not wait for the next.
   One that is quiet gets none; what it holds stays with it until it is gone.
 - The lowest chunk that waits is handed out first, to the renderer that holds the fewest, among equals to the one that joined
-  first. A chunk that has failed goes to a renderer that it did not fail on, if one has room.
+  first. A chunk that has failed goes to a renderer that it did not fail on, if one has room; the same holds for one whose
+  frames were lost, since those of others may well arrive.
+- A chunk that a renderer held when it ended is a *suspect*: it goes to a renderer that holds nothing, and nothing is queued
+  behind it. Who ended it then is certain, even if an answer was lost with it.
 - Each time that a chunk is handed out is an *attempt*, counted from 1. An answer counts under the chunk's latest attempt only
   and once; all others are without effect.
 - A chunk that failed, or that a renderer worked on when it ended, has a *strike*. With ATTEMPTS strikes it is given up. The
   others are rendered all the same, so that the verdict can say how many cannot be; those after it are dropped, for a
-  video has no gaps. A chunk whose frames were lost after it was rendered waits again, and that is no strike.
+  video has no gaps.
+- A chunk whose frames were lost after it was rendered waits again, and that is no strike: nodes go away. If it happens LOSSES
+  times, the video cannot be finished, and nothing more is rendered: the fault is in the way that all frames take.
+- What breaks the video after a chunk was given up is told after that, since it often comes of it.
 - A renderer that failed FAILURES times in a row is dismissed. What is queued with it goes to others at once.
 - The host writes one chunk at a time, each once, in order. Chunks that are handed out or rendered but not yet
   written are bounded (`DispatcherState.window`), so memory does not grow with the length of the take; the chunk that is to be
@@ -26,9 +32,24 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
+from protocol.dispatcher_events import (
+    Close,
+    Dismiss,
+    Drop,
+    FilmBroke,
+    Filmed,
+    FramesLost,
+    Gone,
+    Merge,
+    Quiet,
+    Ready,
+    Unable,
+    Write,
+    Written,
+)
 from protocol.dispatcher_state import IN_FLIGHT, DispatcherState, Renderer, Work, by_chunk, find, put, rank, take
 from protocol.machine import Event, LocalError, Machine, Output, Received, Row, Send
 from protocol.messages import (
@@ -39,115 +60,40 @@ from protocol.messages import (
     ChunkWritten,
     Cut,
     FilmFailed,
-    Merged,
     RendererChanged,
 )
 
+__all__ = [
+    "ATTEMPTS",
+    "DISPATCHER",
+    "FAILURES",
+    "LOSSES",
+    "Close",
+    "Dismiss",
+    "Drop",
+    "FilmBroke",
+    "Filmed",
+    "FramesLost",
+    "Gone",
+    "Merge",
+    "Quiet",
+    "Ready",
+    "Unable",
+    "Write",
+    "Written",
+]
+
 ATTEMPTS = 3
 """Strikes with which a chunk is given up."""
+
+LOSSES = 5
+"""Times that the frames of one chunk are lost with which the video cannot be finished."""
 
 FAILURES = 3
 """Failures in a row with which a renderer is dismissed."""
 
 MAX_TEXT = 400
 """The most characters of an error in a message."""
-
-
-# ---------------------------------------------------------------------------------------------- events and requests
-
-
-@dataclass(frozen=True, slots=True)
-class Merge:
-    """A committed beat has been sampled and cut into chunks."""
-
-    merged: Merged
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A renderer can take chunks: a new one, or one that was quiet."""
-
-    renderer: str
-
-
-@dataclass(frozen=True, slots=True)
-class Quiet:
-    """A renderer does not answer at the moment."""
-
-    renderer: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """A renderer will never answer again."""
-
-    renderer: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """The frames that were to be written are in the video."""
-
-    chunk: int
-
-
-@dataclass(frozen=True, slots=True)
-class FramesLost:
-    """The frames of a chunk that was rendered cannot be fetched."""
-
-    chunk: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unable:
-    """No renderer can be had, or the video cannot be written."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """The take is over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """The host is to put the frames of a chunk into the video and to answer with `Written` or `FramesLost`."""
-
-    chunk: int
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """The frames of a chunk are not needed."""
-
-    chunk: int
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class Dismiss:
-    """The host is to end a renderer, which then comes back as `Gone`."""
-
-    renderer: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Filmed:
-    """All chunks are written."""
-
-
-@dataclass(frozen=True, slots=True)
-class FilmBroke:
-    """The video cannot be finished."""
-
-    error: str
-
 
 State = DispatcherState
 Result = tuple[State, Sequence[Output]]
@@ -176,7 +122,7 @@ def _hand_out(state: State) -> Result:
     room = [
         (len(one.holds), place)
         for place, one in enumerate(state.renderers)
-        if one.standing == "ready" and len(one.holds) < IN_FLIGHT
+        if one.standing == "ready" and len(one.holds) < IN_FLIGHT and not one.alone
     ]
     if not room:
         return state, ()
@@ -188,10 +134,13 @@ def _hand_out(state: State) -> Result:
         work = returned[0] if returned else Work(fresh, 0, "")
         if allowed <= 0 and work.chunk != state.next and state.writable(work.chunk):
             break
-        chosen = min((one for one in room if renderers[one[1]].name not in work.failed), default=None) or min(room)
+        usable = [one for one in room if one[0] == 0] if work.suspect else room
+        if not usable:
+            break  # those after it wait, too, or no renderer would ever be free
+        chosen = min((one for one in usable if renderers[one[1]].name not in work.failed), default=None) or min(usable)
         room.remove(chosen)
         load, place = chosen
-        if load + 1 < IN_FLIGHT:
+        if load + 1 < IN_FLIGHT and not work.suspect:
             room.append((load + 1, place))
         if returned:
             returned.pop(0)
@@ -199,7 +148,7 @@ def _hand_out(state: State) -> Result:
             fresh += 1
         allowed -= 1
         renderer = renderers[place]
-        renderers[place] = replace(renderer, holds=(*renderer.holds, work.chunk))
+        renderers[place] = replace(renderer, holds=(*renderer.holds, work.chunk), alone=work.suspect)
         work = replace(work, attempt=work.attempt + 1, renderer=renderer.name, frames="")
         insort(assigned, work, key=by_chunk)
         outputs.append(Send((renderer.name,), _assignment(state.cuts[work.chunk], work.attempt)))
@@ -213,13 +162,18 @@ def _assignment(cut: Cut, attempt: int) -> ChunkAssigned:
     return ChunkAssigned(chunk=cut.chunk, first=cut.first, last=cut.last, motion=cut.motion, attempt=attempt)
 
 
-def _verdict(state: State, lowest: Work) -> str:
+def _verdict(state: State, lowest: Work, room: int = MAX_TEXT) -> str:
+    """What to say of the lowest chunk that was given up, in so many characters."""
     cut = state.cuts[lowest.chunk]
-    before, after = f"frames {cut.first} to {cut.last - 1} could not be rendered: ", f" (tried {ATTEMPTS} times)"
+    before, after = f"frames {cut.first} to {cut.last - 1} ", ""
+    if lowest.losses < LOSSES:
+        before, after = before + "could not be rendered: ", f" (tried {ATTEMPTS} times)"
+    else:
+        before += f"were rendered {LOSSES} times and could not be fetched: "
     if state.others:
         chunks = "chunk" if state.others == 1 else "chunks"
         after += f"; {state.others} other {chunks} could not be rendered either"
-    return before + lowest.error[: MAX_TEXT - len(before) - len(after)] + after
+    return before + lowest.error[: room - len(before) - len(after)] + after
 
 
 def _break(state: State, chunk: int | None, error: str, *before: Output) -> Result:
@@ -267,19 +221,21 @@ def _hush(state: State, event: Quiet) -> Result:
 def _lose(state: State, event: Gone) -> Result:
     renderer = state.renderer(event.renderer)
     assert renderer is not None
-    after = _take_back(state, renderer.holds[1:])
+    after = _take_back(state, renderer.holds[1:], suspect=True)
     after = replace(after, renderers=tuple(one for one in after.renderers if one.name != event.renderer))
     outputs: Sequence[Output] = ()
     if renderer.holds:
         work, assigned = take(after.assigned, renderer.holds[0])
-        after, outputs = _strike(replace(after, assigned=assigned), work, f"the renderer ended: {event.reason}"[:MAX_TEXT])
+        suspect = replace(work, suspect=True)
+        after, outputs = _strike(replace(after, assigned=assigned), suspect, f"the renderer ended: {event.reason}"[:MAX_TEXT])
     return _go_on(after, _changed(event.renderer, "gone", event.reason), *outputs)
 
 
-def _take_back(state: State, chunks: Sequence[int]) -> State:
+def _take_back(state: State, chunks: Sequence[int], *, suspect: bool = False) -> State:
     """The state in which assigned chunks wait again; what their renderer holds is the caller's to change."""
     for chunk in chunks:
         work, assigned = take(state.assigned, chunk)
+        work = replace(work, suspect=work.suspect or suspect)
         state = replace(state, assigned=assigned, returned=put(state.returned, work))
     return state
 
@@ -306,7 +262,7 @@ def _release(state: State, chunk: int, *, failed: bool) -> tuple[Work, Renderer,
     renderer = state.renderer(work.renderer)
     assert renderer is not None
     holds = tuple(held for held in renderer.holds if held != chunk)
-    renderer = replace(renderer, holds=holds, failures=renderer.failures + 1 if failed else 0)
+    renderer = replace(renderer, holds=holds, alone=False, failures=renderer.failures + 1 if failed else 0)
     return work, renderer, replace(state.with_renderer(renderer), assigned=assigned)
 
 
@@ -316,7 +272,7 @@ def _keep(state: State, event: Received) -> Result:
     work, _, after = _release(state, message.chunk, failed=False)
     if not state.writable(work.chunk):
         return _go_on(after, Drop(work.chunk, work.attempt))
-    return _go_on(replace(after, rendered=put(after.rendered, replace(work, frames=message.frames))))
+    return _go_on(replace(after, rendered=put(after.rendered, replace(work, frames=message.frames, suspect=False))))
 
 
 def _fail(state: State, event: Received) -> Result:
@@ -340,17 +296,27 @@ def _note_written(state: State, event: Written) -> Result:
 
 def _note_lost(state: State, event: FramesLost) -> Result:
     work, rendered = take(state.rendered, event.chunk)
-    returned = put(state.returned, replace(work, frames=""))
-    writing = state.writing and event.chunk != state.next
     lost = ChunkLost(chunk=event.chunk, attempt=work.attempt, reason=event.reason[:MAX_TEXT])
-    return _go_on(replace(state, rendered=rendered, returned=returned, writing=writing), Send((), lost))
+    work = replace(work, frames="", losses=work.losses + 1, failed=(*work.failed, work.renderer), error=lost.reason)
+    if work.losses == LOSSES:
+        others = state.others + (state.given_up is not None)
+        after = replace(state, rendered=rendered, writing=False, given_up=work, others=others)
+        return _break(after, work.chunk, _verdict(after, work), Send((), lost))
+    writing = state.writing and event.chunk != state.next
+    after = replace(state, rendered=rendered, returned=put(state.returned, work), writing=writing)
+    return _go_on(after, Send((), lost))
 
 
 # ----------------------------------------------------------------------------------------------------------- the end
 
 
 def _give_up(state: State, event: Unable) -> Result:
-    return _break(state, None, event.reason[:MAX_TEXT])
+    if state.given_up is None:
+        return _break(state, None, event.reason[:MAX_TEXT])
+    before = _verdict(state, state.given_up, MAX_TEXT // 2) + ". After that: "
+    # Whoever replays a journal reads the reason off the message that is sent here: there it is told already.
+    error = event.reason if event.reason.startswith(before) else before + event.reason
+    return _break(state, state.given_up.chunk, error[:MAX_TEXT])
 
 
 def _close(state: State, event: Close) -> Result:
@@ -426,6 +392,11 @@ def _not_rendered(state: State, event: FramesLost) -> bool:
     return find(state.rendered, event.chunk) is None
 
 
+def _lost_too_often(state: State, event: FramesLost) -> bool:
+    work = find(state.rendered, event.chunk)
+    return work is not None and work.losses == LOSSES - 1
+
+
 _OPEN = ("open", "ending")
 _BROKEN = ("FilmFailed", "FilmBroke")
 _EVENTS = "Merge Ready Quiet Gone ChunkRendered ChunkFailed Written FramesLost Unable Close".split()
@@ -484,6 +455,10 @@ DISPATCHER: Machine[DispatcherState] = Machine(
         ),
         *_rows("Written", "it is the chunk asked for", _is_written, ("ChunkWritten", "Write", "ChunkAssigned"), _note_written),
         *_rows("FramesLost", "they do not wait to be written", _not_rendered, (), _ignore),
+        *(
+            Row(phase, "FramesLost", "once too often", _lost_too_often, "closed", ("ChunkLost", *_BROKEN), _note_lost)
+            for phase in _OPEN
+        ),
         *_rows("FramesLost", "", None, ("ChunkLost", "ChunkAssigned"), _note_lost),
         *(Row(phase, "Unable", "", None, "closed", _BROKEN, _give_up) for phase in _OPEN),
         *(Row(phase, "Close", "", None, "closed", (), _close) for phase in _OPEN),

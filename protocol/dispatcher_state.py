@@ -30,8 +30,10 @@ class Work:
         renderer: who has it, or had it last.
         frames: their digest; empty until it is rendered.
         strikes: how often it failed or its renderer ended.
-        failed: the renderers on which it did.
+        failed: the renderers on which it failed, or whose frames of it were lost.
         error: what went wrong the last time.
+        suspect: whether a renderer ended that held it, so that it may be what ends them.
+        losses: how often its frames were lost.
     """
 
     chunk: int
@@ -41,6 +43,8 @@ class Work:
     strikes: int = 0
     failed: tuple[str, ...] = ()
     error: str = ""
+    suspect: bool = False
+    losses: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +56,14 @@ class Renderer:
         standing: whether it can be given chunks; a dismissed one never again.
         holds: chunks in the order in which it got them; it works on the first.
         failures: how many times in a row it has failed.
+        alone: whether it holds a suspect, and is to hold nothing else.
     """
 
     name: str
     standing: Literal["ready", "quiet", "dismissed"] = "ready"
     holds: tuple[int, ...] = ()
     failures: int = 0
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,9 @@
 import pytest
 
 from protocol.dispatch import (
-    ATTEMPTS,
     FAILURES,
     Close,
     Dismiss,
-    Drop,
     FilmBroke,
     Filmed,
     FramesLost,
@@ -19,7 +17,7 @@ from protocol.dispatch import (
     Write,
     Written,
 )
-from protocol.dispatcher_state import AHEAD, IN_FLIGHT, SPARE, DispatcherState, Renderer, Work, find
+from protocol.dispatcher_state import AHEAD, IN_FLIGHT, SPARE, Renderer
 from protocol.machine import LocalError, Received, Send
 from protocol.messages import (
     ChunkAssigned,
@@ -258,7 +256,37 @@ def test_of_a_renderer_that_dies_only_what_it_worked_on_has_a_strike():
         (0, 1, "the renderer ended: killed"),
         (1, 0, ""),
     ]
-    assert handed(film(Ready("b"))) == [("b", 0, 2), ("b", 1, 2)]
+    assert handed(film(Ready("b"))) == [("b", 0, 2)]
+    assert handed(film.done(0)) == [("b", 1, 2)]
+
+
+def test_what_a_renderer_held_that_died_is_handed_out_alone_and_the_others_wait_for_that():
+    film = Film("a", "b", chunks=8)
+    assert film.holds() == {"a": (0, 2), "b": (1, 3)}
+
+    film(Gone("a", "killed"))
+    assert film.holds() == {"b": (1, 3)}
+    film.done(1)
+    assert film.holds() == {"b": (3,)}  # nothing is put behind it, or it would never be free for chunk 0
+    assert handed(film.done(3)) == [("b", 0, 2)]
+    assert handed(film(Ready("c"))) == [("c", 2, 2)]
+    assert handed(film(Ready("d"))) == [("d", 4, 1), ("d", 5, 1)]
+    film.done(0)
+    assert film.holds() == {"b": (6, 7), "c": (2,), "d": (4, 5)}
+
+
+def test_a_chunk_that_ends_renderers_is_found_even_if_it_takes_the_answer_to_another_along():
+    """Chunk 0 is rendered each time, and its answer lost with the process that chunk 1 ends."""
+    film = Film("a", chunks=2)
+    for renderer, after in (("a", "b"), ("b", "c"), ("c", "d"), ("d", "e")):
+        film(Gone(renderer, "killed"))
+        film(Ready(after))
+        if film.holds()[after] == (0,):
+            film.done(0)
+    film(Gone("e", "killed"))
+
+    assert film.state.given_up is not None
+    assert film.state.given_up.chunk == 1
 
 
 def test_frames_that_are_lost_are_rendered_again_without_a_strike():
@@ -335,133 +363,6 @@ def test_a_success_makes_up_for_failures():
 
     assert film.state.renderers[0].failures == 0
     assert only(film.fail(1), Dismiss) == []
-
-
-# ------------------------------------------------------------------------------------------------------------- poison
-
-
-def poisoned(*chunks: int, of: int = 6, error: str = "no memory") -> Film:
-    """A film in which some chunks were given up; the others are on their way."""
-    film = Film(*"abc", chunks=of)
-    for attempt in range(1, ATTEMPTS + 1):
-        for chunk in chunks:
-            assert film.attempt(chunk) == attempt
-            film.fail(chunk, error=error)
-    return film
-
-
-def test_a_chunk_with_three_strikes_is_given_up_and_not_before():
-    film = Film("a", "b", chunks=4)
-
-    film.fail(1, 1)
-    before = film.state
-    film.fail(1)
-
-    assert before.given_up is None
-    assert find(before.assigned, 1)
-    assert film.state.given_up == Work(1, 3, "b", "", 3, ("b", "b", "b"), "no memory")
-    assert find(film.state.assigned + film.state.returned, 1) is None
-
-
-def test_deaths_and_failures_are_strikes_alike():
-    film = Film("a", "b", "c", chunks=3)
-    film(Gone("a", "killed"))
-    film.fail(0)
-    film(Gone("b", "killed"))
-
-    assert film.state.given_up is None
-    work = find(film.state.assigned, 0)
-    assert work is not None
-    assert (work.attempt, work.strikes, work.renderer) == (3, 2, "c")
-
-
-def test_chunks_after_one_that_was_given_up_are_rendered_and_dropped():
-    film = poisoned(1)
-
-    assert only(film.done(2), Drop, Write) == [Drop(2, 1)]
-    assert only(film.done(0), Drop, Write) == [Write(0, 1)]
-
-
-def test_frames_that_wait_behind_a_chunk_that_is_given_up_are_dropped_then():
-    film = Film("a", "b", chunks=4)
-    film.done(0, 2, 3)
-    film.fail(1, 1)
-
-    assert only(film.fail(1), Drop) == [Drop(2, 1), Drop(3, 1)]
-    assert only(film.write(0), FilmBroke)
-
-
-def test_when_all_others_are_done_the_verdict_names_the_frames():
-    film = poisoned(1)
-    film.done(0, 2, 3, 4, 5)
-
-    outputs = film.write(0)
-
-    error = "frames 25 to 49 could not be rendered: no memory (tried 3 times)"
-    assert outputs[1:] == (Send((), FilmFailed(chunk=1, error=error)), FilmBroke(error))
-    assert film.state.phase == "closed"
-
-
-@pytest.mark.parametrize(
-    ("chunks", "others"),
-    [((1, 2), "1 other chunk"), ((2, 1), "1 other chunk"), ((5, 1, 3), "2 other chunks")],
-    ids=["lowest first", "lowest last", "in between"],
-)
-def test_the_verdict_names_the_lowest_and_counts_the_others(chunks, others):
-    film = Film(*"abcdefghi", chunks=6)
-    for chunk in chunks:
-        film.fail(chunk, chunk, chunk)
-    film.done(*(chunk for chunk in range(6) if chunk not in chunks))
-
-    (failed,) = sent(film.write(*range(min(chunks))), FilmFailed)
-
-    assert failed.chunk == min(chunks)
-    assert failed.error.endswith(f" (tried 3 times); {others} could not be rendered either")
-
-
-def test_the_verdict_waits_for_the_last_beat():
-    film = Film("a", chunks=1, ends=False)
-    film.fail(0, 0)
-    assert only(film.fail(0), FilmBroke) == []
-
-    assert only(film(merged(0, 1)), FilmBroke) == [FilmBroke("frames 0 to 24 could not be rendered: no memory (tried 3 times)")]
-
-
-def test_chunks_that_cannot_be_written_do_not_hold_others_back():
-    film = Film("a", "b", chunks=30)
-    film.fail(0, 0, 0)
-
-    while film.state.phase != "closed":
-        film.done(film.state.assigned[-1].chunk)
-
-    assert film.state.next == 0
-
-
-def test_chunks_that_cannot_be_written_are_handed_out_however_many_others_wait_to_be():
-    film = Film()
-    film.state = DispatcherState(
-        phase="ending",
-        cuts=merged(40).merged.chunks,
-        fresh=22,
-        assigned=(Work(0, 1, "a"), Work(21, 1, "a")),
-        rendered=tuple(Work(chunk, 1, "a", digest_of(chunk)) for chunk in range(1, 20)),
-        renderers=(Renderer("a", "quiet", (0, 21)),),
-        given_up=Work(20, 3, "a", strikes=ATTEMPTS, error="no memory"),
-    )
-
-    assert handed(film(Ready("b"))) == [("b", 22, 1), ("b", 23, 1)]
-    assert film.state.unwritten == 20 > film.state.window
-
-
-def test_an_error_is_shortened_so_that_the_verdict_stays_a_message():
-    film = poisoned(0, 1, error="x" * 400)
-    film.done(2, 3, 4)
-
-    (failed,) = sent(film.done(5), FilmFailed)
-
-    assert len(failed.error) == 400
-    assert failed.error.startswith("frames 0 to 24 could not be rendered: xxx")
-    assert failed.error.endswith("xxx (tried 3 times); 1 other chunk could not be rendered either")
 
 
 # ------------------------------------------------------------------------------------------------------------ the end

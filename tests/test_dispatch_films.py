@@ -10,7 +10,21 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.dispatch import ATTEMPTS, Dismiss, Drop, FilmBroke, Filmed, FramesLost, Gone, Merge, Quiet, Ready, Write, Written
+from protocol.dispatch import (
+    ATTEMPTS,
+    LOSSES,
+    Dismiss,
+    Drop,
+    FilmBroke,
+    Filmed,
+    FramesLost,
+    Gone,
+    Merge,
+    Quiet,
+    Ready,
+    Write,
+    Written,
+)
 from protocol.dispatcher_state import AHEAD, IN_FLIGHT, SPARE, DispatcherState
 from protocol.machine import Received, Send
 from protocol.messages import (
@@ -51,6 +65,7 @@ class Model:
         self.attempts: dict[int, int] = {}
         self.current: dict[int, tuple[int, str]] = {}
         self.strikes: dict[int, int] = {}
+        self.losses: dict[int, int] = {}
         self.waits: dict[int, int] = {}
         """Chunks that are rendered, with the attempt."""
         self.written: list[int] = []
@@ -209,6 +224,7 @@ class Model:
             del self.waits[chunk]
             if self.writing == chunk:
                 self.writing = None
+            self.losses[chunk] = self.losses.get(chunk, 0) + 1
             self.feed(FramesLost(chunk, "its node is gone"))
 
     def finish(self) -> None:
@@ -279,6 +295,14 @@ def test_whatever_happens_every_chunk_is_written_once_in_order_or_named(beats, p
 
     given_up = model.given_up()
     assert model.film.state.phase == "closed"
+    assert model.replayed() == model.film.state
+    lost = [chunk for chunk, losses in model.losses.items() if losses == LOSSES]
+    if lost:
+        (failed,) = [message for message in model.journal if isinstance(message, FilmFailed)]
+        assert [failed.chunk] == lost
+        assert f"rendered {LOSSES} times and could not be fetched" in failed.error
+        assert model.ended == [FilmBroke(failed.error)]
+        return
     assert set(given_up) >= {chunk for chunk in poison if chunk < model.cut}
     if given_up:
         assert model.written == list(range(given_up[0]))
@@ -289,7 +313,6 @@ def test_whatever_happens_every_chunk_is_written_once_in_order_or_named(beats, p
     else:
         assert model.written == list(range(model.cut))
         assert model.ended == [Filmed()]
-    assert model.replayed() == model.film.state
 
 
 @given(

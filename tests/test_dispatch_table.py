@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from protocol.dispatch import DISPATCHER, Close, Filmed, FramesLost, Gone, Quiet, Ready, Unable, Written
+from protocol.dispatch import DISPATCHER, LOSSES, Close, Filmed, FramesLost, Gone, Quiet, Ready, Unable, Written
 from protocol.dispatcher_state import IN_FLIGHT, find
 from protocol.machine import LocalError, PeerError, Received, kind
 from protocol.messages import ChunkAssigned, ChunkFailed, ChunkRendered
@@ -67,6 +67,15 @@ def poison_by_death(film: Film) -> None:
     film(Gone(work.renderer, "killed"))
 
 
+def frames_never_arrive(film: Film) -> None:
+    film(Ready("a"))
+    for _ in range(LOSSES):
+        while find(film.state.assigned, 0) is None:
+            film.done(film.state.assigned[-1].chunk)
+        film.done(0)
+        film(FramesLost(0, "gone"))
+
+
 def a_bad_renderer(film: Film) -> None:
     film(Ready("a"))
     film(Ready("b"))
@@ -117,7 +126,7 @@ def test_every_row_is_taken_and_gives_all_that_it_names():
         ends(given_up=None, last=last_goes),
         ends(given_up=None, last=last_fails),
     ]
-    plays = (renderers_come_and_go, answers, writing_makes_room, poison, poison_by_death, a_bad_renderer)
+    plays = (renderers_come_and_go, answers, writing_makes_room, poison, poison_by_death, frames_never_arrive, a_bad_renderer)
     for last in (False, True):
         for play in plays:
             film = Film(chunks=30, ends=last)

@@ -228,6 +228,7 @@ def test_what_a_renderer_that_ended_had_goes_to_another():
     desk.host.gone("renderer-1", "killed")
     assert desk.news() == [RendererChanged.__name__]  # the other has enough to do
     desk.rendered("renderer-2", 2)
+    desk.rendered("renderer-2", 3)
     assert ("assign", "renderer-2", 0, 2) in desk.news()
 
 

@@ -56,11 +56,11 @@ BOUND = 30.0
 
 
 @contextmanager
-def machines(*, gpu_nodes: int) -> Iterator[tuple[Cluster, list[Any]]]:
-    """A cluster of a head without a GPU and nodes with one each, which this process has joined."""
+def machines(*, gpu_nodes: int, gpus: int = 1) -> Iterator[tuple[Cluster, list[Any]]]:
+    """A cluster of a head without a GPU and nodes with some each, which this process has joined."""
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 4, "num_gpus": 0, "_system_config": IMPATIENT})
     try:
-        nodes = [cluster.add_node(num_cpus=1, num_gpus=1) for _ in range(gpu_nodes)]
+        nodes = [cluster.add_node(num_cpus=gpus, num_gpus=gpus) for _ in range(gpu_nodes)]
         with joined(cluster.address):
             cluster.wait_for_nodes()
             yield cluster, nodes
@@ -176,6 +176,21 @@ def test_the_only_node_goes_away_and_the_take_says_what_is_missing_and_goes_on_e
         resume(session, portrait, output)
     assert ((tmp_path / "a.take" / "motion.json").read_bytes(), frames_of(output)) == expected
     assert any(isinstance(record.message, TakeResumed) for record in sound(tmp_path / "a.take"))
+
+
+def test_renderers_that_went_with_their_node_while_nobody_rendered_are_not_given_the_next_take(portrait, tmp_path):
+    def short(session: Session, name: str) -> Made:
+        # All of it is one chunk: were it given to three in turn that have ended, it would be given up.
+        return session.animate(portrait, "She smiles.", tmp_path / name, seed=3, seconds=0.5, fps=Fraction(8))
+
+    with machines(gpu_nodes=1, gpus=3) as (cluster, nodes), crew(3) as session:
+        first = short(session, "a.mkv")
+        assert [type(record.message) for record in first.take.records].count(ChunkAssigned) == 1
+        cluster.remove_node(nodes[0], allow_graceful=False)
+        cluster.add_node(num_cpus=3, num_gpus=3)
+        again = short(session, "b.mkv")
+        assert frames_of(tmp_path / "b.mkv") == frames_of(tmp_path / "a.mkv")
+        assert [type(record.message) for record in sound(again.folder)].count(ChunkAssigned) == 1
 
 
 def test_what_no_node_has_is_refused_at_once_with_numbers(portrait):

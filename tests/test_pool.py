@@ -2,196 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Future
-from fractions import Fraction
-from typing import Any
-
-import numpy as np
 import pytest
 
-from ray.exceptions import ActorDiedError, ActorUnavailableError, ObjectLostError, RayTaskError
+from ray.exceptions import ActorUnschedulableError, NodeDiedError, OutOfMemoryError, RuntimeEnvSetupError
 
-from configs.cluster import builtin_profiles
-from protocol.messages import ChunkAssigned, ChunkRendered
 from protocol.wire import encode
 from renderer.casting import FaceError
 from renderer.errors import DeviceLost
 from runtime.onray import pool as module
-from runtime.onray.actors import Part
-from runtime.onray.loop import Loop
-from runtime.onray.placement import Node, Placement
-from runtime.onray.pool import Pool
-from runtime.onray.working import Cast
+from runtime.onray.actors import Part, is_death
+from runtime.onray.placement import Node
 from runtime.options import UsageError
 from runtime.studio import Stage
 from runtime.take_error import TakeError
-from tests.players import painter
+from tests.pooling import DIED, LOST, SILENT, STAGE, Audience, Dispatching, House, chunk, raised, rendered
 
-PROFILE = builtin_profiles().named("laptop").model_copy(update={"start_seconds": 30.0, "chunk_seconds": 600.0})
-STAGE = Stage("0" * 64, (40, 48), (0, 0, 40, 48), {}, (), {})
-RATE = Fraction(25)
-DIED = ActorDiedError()
-SILENT = ActorUnavailableError("no answer", b"\0" * 16)
-LOST = ObjectLostError("0" * 56, None, "")
-
-
-def raised(cause: Exception) -> Any:
-    """What Ray makes of an exception that an actor's method raised."""
-    return RayTaskError("prepare", "traceback", cause).as_instanceof_cause()
-
-
-class Call:
-    """A call of a fake actor; stands for the reference to its answer, too."""
-
-    def __init__(self, method: str, words: tuple[Any, ...]) -> None:
-        self.method, self.words = method, words
-        self.done: Future[Any] = Future()
-
-    def future(self) -> Future[Any]:
-        """Of the answer."""
-        return self.done
-
-
-class FakeMethod:
-    """A method of a fake actor."""
-
-    def __init__(self, name: str, calls: list[Call], returns: int = 1) -> None:
-        self._name, self._calls, self._returns = name, calls, returns
-
-    def options(self, num_returns: int = 1, concurrency_group: str = "") -> FakeMethod:
-        """As Ray's."""
-        return FakeMethod(self._name, self._calls, num_returns)
-
-    def remote(self, *words: Any) -> Any:
-        """The call, and what stands for the second thing that it returns."""
-        self._calls.append(Call(self._name, words))
-        return self._calls[-1] if self._returns == 1 else (self._calls[-1], f"second of {len(self._calls)}")
-
-
-class FakeActor:
-    """Remembers what it is asked for; tests answer in its place."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.calls: list[Call] = []
-        self.ended = False
-
-    def __getattr__(self, name: str) -> FakeMethod:
-        return FakeMethod(name, self.calls)
-
-    @property
-    def open(self) -> list[Call]:
-        """Calls without an answer."""
-        return [call for call in self.calls if not call.done.done()]
-
-    @property
-    def asked(self) -> list[str]:
-        """All that it was asked for."""
-        return [call.method for call in self.calls]
-
-
-class Audience:
-    """The take that is being rendered."""
-
-    def __init__(self) -> None:
-        self.heard: list[tuple[str, str]] = []
-        self.frames: list[Any] = []
-
-    def ready(self, name: str) -> None:
-        """A renderer can take chunks."""
-        self.heard.append(("ready", name))
-
-    def quiet(self, name: str, reason: str) -> None:
-        """One does not answer."""
-        self.heard.append(("quiet", name))
-
-    def gone(self, name: str, reason: str) -> None:
-        """One never will."""
-        self.heard.append(("gone", name))
-
-    def answered(self, name: str, message: Any, frames: Any) -> None:
-        """A chunk is done."""
-        self.heard.append((f"chunk {message.chunk}", name))
-        self.frames.append(frames)
-
-    def starved(self, reason: str) -> None:
-        """Nobody will."""
-        self.heard.append(("starved", reason))
-
-
-class House:
-    """A pool of fake actors, with its clock."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, workers: int = 2, **placement: Any) -> None:
-        self.now = 0.0
-        self.actors: list[FakeActor] = []
-        self.asked: list[dict[str, Any]] = []
-        self.machines = [Node(id="n", name="n", total={"CPU": 8.0}, available={"CPU": 8.0})]
-        monkeypatch.setattr(module, "start", self._start)
-        monkeypatch.setattr(module, "end", lambda actor: setattr(actor, "ended", True))
-        monkeypatch.setattr(module, "nodes", lambda: self.machines)
-        self.loop = Loop(lambda: self.now)
-        wanted = Placement(workers=workers, **placement)
-        self.pool = Pool(self.loop, painter, wanted, PROFILE, lambda: self.now)
-
-    def _start(self, kind: Any, name: str, *words: Any, **options: Any) -> FakeActor:
-        self.actors.append(FakeActor(name))
-        self.asked.append(options)
-        return self.actors[-1]
-
-    def settle(self, seconds: float = 0.0) -> None:
-        """Let time pass, and all that has happened be heard of."""
-        self.now += seconds
-        for _ in range(5):
-            self.loop.step(0)
-
-    def answer(self, actor: int, method: str, value: Any = None) -> None:
-        """Answer the first open call of a method; with an error, if it is one."""
-        call = next(call for call in self.actors[actor].open if call.method == method)
-        if isinstance(value, Exception):
-            call.done.set_exception(value)
-        else:
-            call.done.set_result(value)
-        self.settle()
-
-    def prepare(self, *steps: Callable[[], None], key: str = "one") -> Stage:
-        """Have a portrait prepared; meanwhile one thing after the other happens."""
-        left = list(steps)
-
-        def stopped() -> str | None:
-            if left:
-                left.pop(0)()
-                return None
-            return "the test"
-
-        return self.pool.prepare(Cast(key, f"portrait {key}", None, "keep"), stopped)
-
-    def furnished(self) -> Audience:
-        """A take that begins with everybody ready."""
-        self.pool.start()
-        for number in range(len(self.actors)):
-            self.answer(number, "warm")
-        self.prepare(lambda: self.answer(0, "prepare", STAGE))
-        for number in range(1, len(self.actors)):
-            self.answer(number, "furnish")
-        audience = Audience()
-        self.pool.begin(Part(1, "take"), audience)
-        return audience
+KILLED = OutOfMemoryError("Task was killed due to the node running low on memory.")
+ENDS = [ActorUnschedulableError("no such node"), NodeDiedError("gone"), KILLED, RuntimeEnvSetupError("no such package")]
 
 
 @pytest.fixture
 def house(monkeypatch):
     return House(monkeypatch)
-
-
-def chunk(number: int = 0, attempt: int = 1) -> tuple[ChunkAssigned, Any]:
-    assigned = ChunkAssigned(chunk=number, first=16 * number, last=16 * number + 16, motion="0" * 32, attempt=attempt)
-    return assigned, np.zeros((16, 61), np.float32)
-
-
-def rendered(number: int = 0, attempt: int = 1) -> bytes:
-    return encode(ChunkRendered(chunk=number, attempt=attempt, frames="0" * 32))
 
 
 # ------------------------------------------------------------------------------------------------------------- portrait
@@ -200,14 +32,14 @@ def rendered(number: int = 0, attempt: int = 1) -> bytes:
 def test_the_first_that_is_up_prepares_and_the_others_get_its_rig_when_it_has(house):
     house.pool.start()
     stage = house.prepare(
-        lambda: house.answer(1, "warm"),
-        lambda: house.answer(0, "warm"),
+        lambda: house.up(1),
+        lambda: house.up(0),
         lambda: house.answer(1, "prepare", STAGE),
     )
     assert stage is STAGE
     assert house.actors[1].asked == ["warm", "prepare"]
     assert house.actors[0].asked == ["warm", "furnish"]
-    assert house.actors[0].calls[1].words == ("second of 2", "one", "portrait one", None, "keep")
+    assert house.actors[0].calls[-1].words == ("second of 3", "one", "portrait one", None, "keep")
 
 
 def test_a_portrait_that_stands_ready_is_not_prepared_again(house):
@@ -219,11 +51,12 @@ def test_a_portrait_that_stands_ready_is_not_prepared_again(house):
 
 def test_calls_that_are_lost_before_a_take_are_made_again(house):
     house.pool.start()
-    for number in range(2):
-        house.answer(number, "warm", SILENT)
-    house.settle(1)
-    for number in range(2):
-        house.answer(number, "warm")
+    for method in ("ping", "warm"):
+        for number in range(2):
+            house.answer(number, method, SILENT)
+        house.settle(1)
+        for number in range(2):
+            house.answer(number, method)
     house.prepare(
         lambda: house.answer(0, "prepare", SILENT),
         lambda: house.settle(1),
@@ -234,17 +67,14 @@ def test_calls_that_are_lost_before_a_take_are_made_again(house):
     house.answer(1, "furnish")
     assert house.actors[0].asked == ["warm", "warm", "prepare", "prepare"]
     assert house.actors[1].asked == ["warm", "warm", "furnish", "furnish"]
-    audience = Audience()
-    house.pool.begin(Part(1, "take"), audience)
-    assert audience.heard == [("ready", "renderer-1"), ("ready", "renderer-2")]
+    assert house.begun(Part(1, "take")).heard == [("ready", "renderer-1"), ("ready", "renderer-2")]
 
 
 def test_if_the_one_that_prepares_dies_another_does_and_nobody_else_is_held_for_dead(house):
     house.pool.start()
-    for number in range(2):
-        house.answer(number, "warm")
+    house.up(0, 1)
     house.prepare(lambda: house.answer(0, "prepare", DIED), lambda: house.answer(1, "prepare", STAGE))
-    house.answer(2, "warm")
+    house.up(2)
     assert house.actors[1].asked == ["warm", "prepare"]
     assert house.actors[2].asked == ["warm", "furnish"]
     assert [actor.name for actor in house.actors] == ["renderer-1", "renderer-2", "renderer-3"]
@@ -254,8 +84,7 @@ def test_a_rig_that_is_lost_with_its_node_is_prepared_once_more_by_one_of_those_
     audience = house.furnished()
     house.pool.dismiss("renderer-1", "its node is gone")
     house.pool.dismiss("renderer-2", "its node is gone")
-    for number in (2, 3):
-        house.answer(number, "warm")
+    house.up(2, 3)
     house.answer(2, "furnish", raised(LOST))
     house.answer(3, "furnish", raised(LOST))
     assert [actor.asked[2:] for actor in house.actors[2:]] == [["prepare"], []]
@@ -266,7 +95,7 @@ def test_a_rig_that_is_lost_with_its_node_is_prepared_once_more_by_one_of_those_
 
 def test_a_portrait_that_cannot_be_animated_is_refused_and_the_next_is_prepared(house):
     house.pool.start()
-    house.answer(0, "warm")
+    house.up(0)
     with pytest.raises(FaceError, match="no face"):
         house.prepare(lambda: house.answer(0, "prepare", raised(FaceError("no face"))))
     assert house.prepare(lambda: house.answer(0, "prepare", STAGE), key="two") is STAGE
@@ -276,7 +105,7 @@ def test_a_portrait_that_cannot_be_animated_is_refused_and_the_next_is_prepared(
 
 def test_an_answer_for_a_portrait_that_was_given_up_is_not_taken_for_the_next(house):
     house.pool.start()
-    house.answer(0, "warm")
+    house.up(0)
     with pytest.raises(TakeError, match="stopped by the test"):
         house.prepare()
     old, other = house.actors[0].open[0], Stage("1" * 64, (1, 1), (0, 0, 1, 1), {}, (), {})
@@ -288,23 +117,39 @@ def test_an_answer_for_a_portrait_that_was_given_up_is_not_taken_for_the_next(ho
 
 def test_a_process_whose_device_is_lost_is_replaced_before_it_is_held_against_the_portrait(house):
     house.pool.start()
-    house.answer(0, "warm")
+    house.up(0)
     house.prepare(
         lambda: house.answer(0, "prepare", raised(DeviceLost("gone"))),
-        lambda: house.answer(1, "warm"),
+        lambda: house.up(1),
         lambda: house.answer(1, "prepare", STAGE),
     )
     assert house.actors[0].ended
 
 
+@pytest.mark.parametrize("error", ENDS, ids=lambda error: type(error).__name__)
+def test_a_process_that_ray_has_ended_while_it_loaded_is_replaced_before_it_is_held_against_the_portrait(house, error):
+    house.pool.start()
+    house.answer(0, "ping", 1)
+    house.answer(0, "warm", error)
+    assert len(house.actors) == 3
+    house.up(1)
+    assert house.prepare(lambda: house.answer(1, "prepare", STAGE)) is STAGE
+    assert house.actors[0].asked == ["warm"]
+
+
+@pytest.mark.parametrize("error", [DIED, *ENDS], ids=lambda error: type(error).__name__)
+def test_what_a_process_has_met_is_not_its_own_end(error):
+    assert is_death(error)
+    assert not is_death(raised(error))
+
+
 def test_one_that_cannot_take_the_rig_is_replaced(house):
     house.pool.start()
-    for number in range(2):
-        house.answer(number, "warm")
+    house.up(0, 1)
     house.prepare(lambda: house.answer(0, "prepare", STAGE))
     house.answer(1, "furnish", raised(MemoryError()))
     assert house.actors[1].ended
-    assert house.actors[2].asked == ["warm"]
+    assert len(house.actors) == 3
 
 
 # ------------------------------------------------------------------------------------------------------------ rendering
@@ -344,7 +189,7 @@ def test_one_that_gives_no_sign_of_life_is_replaced(house):
     house.settle(module.QUIET_SECONDS)  # the ping has no answer at all
     assert house.actors[0].ended
     assert audience.heard[-1] == ("gone", "renderer-1")
-    assert house.actors[2].asked == ["warm"]
+    assert len(house.actors) == 3
 
 
 def test_the_time_for_a_chunk_begins_when_the_one_before_it_is_done(house):
@@ -365,8 +210,7 @@ def test_an_answer_for_an_earlier_take_of_the_same_words_is_not_taken_for_the_ne
     house.pool.assign("renderer-1", *chunk())
     old = house.actors[0].open[0]
     house.pool.end()
-    audience = Audience()
-    house.pool.begin(Part(2, "take"), audience)
+    audience = house.begun(Part(2, "take"))
     house.pool.assign("renderer-1", *chunk())
     old.done.set_result(rendered())
     house.settle()
@@ -381,7 +225,7 @@ def test_the_time_for_a_chunk_of_an_earlier_take_does_not_end_the_next(house):
     house.pool.assign("renderer-1", *chunk())
     house.pool.end()
     house.settle(500)
-    house.pool.begin(Part(2, "take"), Audience())
+    house.begun(Part(2, "take"))
     house.pool.assign("renderer-1", *chunk())
     house.settle(200)
     assert not house.actors[0].ended
@@ -392,7 +236,7 @@ def test_who_takes_a_place_in_a_take_gets_the_portrait_and_is_asked_then(house):
     house.pool.assign("renderer-1", *chunk())
     house.answer(0, "render", DIED)
     assert audience.heard[-1] == ("gone", "renderer-1")
-    house.answer(2, "warm")
+    house.up(2)
     house.answer(2, "furnish")
     assert audience.heard[-1] == ("ready", "renderer-3")
 
@@ -403,6 +247,95 @@ def test_an_error_of_the_actor_itself_ends_its_process(house):
     house.answer(0, "render", raised(AssertionError()))
     assert house.actors[0].ended
     assert audience.heard[-1] == ("gone", "renderer-1")
+
+
+# ---------------------------------------------------------------------------------------------- those who are gone unseen
+
+
+def test_nobody_is_given_a_chunk_who_had_nothing_to_do_and_gave_no_sign_of_life_since(house):
+    house.furnish()
+    audience = Audience()
+    house.pool.begin(Part(1, "take"), audience)
+    assert ("ready", "renderer-1") not in audience.heard
+    house.answer(0, "ping", 1)
+    assert audience.heard[-1] == ("ready", "renderer-1")
+    house.answer(1, "ping", 2)
+    house.pool.assign("renderer-1", *chunk())
+    house.answer(0, "render", DIED)
+    assert audience.heard[-2:] == [("quiet", "renderer-2"), ("gone", "renderer-1")]  # before the chunk is handed on
+    house.answer(1, "ping", 2)
+    assert audience.heard[-1] == ("ready", "renderer-2")
+
+
+def test_who_works_is_not_asked_for_a_sign_of_life_when_another_ends(house):
+    audience = house.furnished()
+    for number in range(2):
+        house.pool.assign(f"renderer-{number + 1}", *chunk(number))
+    house.answer(0, "render", DIED)
+    assert audience.heard[-1] == ("gone", "renderer-1")
+    assert [call.method for call in house.actors[1].open] == ["render"]
+
+
+def test_a_node_of_several_renderers_that_goes_away_costs_a_chunk_one_strike_at_most(monkeypatch):
+    house = House(monkeypatch, workers=6)
+    house.furnish()
+    take = Dispatching(house, 6)
+    take.render(1, 2, 3)  # three of the four on the node have nothing left to do; one renders, and two elsewhere
+    for number in range(4):
+        house.actors[number].die()
+    house.live()
+    assert take.state.given_up is None
+    for _ in range(2):
+        take.render(4, 5)
+    assert take.written == list(range(6))
+    assert take.ended == [""]
+
+
+def test_renderers_that_ended_while_nobody_rendered_cost_no_chunk(monkeypatch):
+    house = House(monkeypatch, workers=4)
+    house.furnish()
+    for number in range(3):
+        house.actors[number].die()
+    take = Dispatching(house, 1)
+    assert [one.name for one in take.state.renderers] == ["renderer-4"]
+    take.render(3)
+    assert take.ended == [""]
+
+
+@pytest.mark.parametrize("error", [MemoryError(), KILLED], ids=lambda error: type(error).__name__)
+def test_an_error_is_no_sign_of_life(house, error):
+    audience = house.furnished()
+    house.pool.assign("renderer-1", *chunk())
+    house.answer(0, "render", SILENT)
+    house.answer(0, "ping", error if error is KILLED else raised(error))
+    assert audience.heard[-1] == ("gone", "renderer-1")
+
+
+# ------------------------------------------------------------------------------------------------- chunks that end them
+
+
+@pytest.mark.parametrize(("workers", "deadly"), [(1, {1}), (1, {1, 2}), (1, {1, 2, 3, 4}), (2, {1, 2, 3, 4})])
+def test_neighbouring_chunks_that_end_whoever_renders_them_are_named_when_all_others_are_rendered(monkeypatch, workers, deadly):
+    house = House(monkeypatch, workers=workers)
+    house.furnish()
+    take = Dispatching(house, 8)
+    take.play(deadly=frozenset(deadly))
+    (error,) = take.ended
+    assert error.startswith("frames 16 to 31 could not be rendered: the renderer ended: ActorDiedError")
+    others = {1: "", 2: "; 1 other chunk", 4: "; 3 other chunks"}[len(deadly)]
+    assert f"(tried 3 times){others}" in error
+    assert "After that" not in error
+
+
+def test_if_every_chunk_ends_its_renderer_the_first_is_named_and_that_nobody_is_left(monkeypatch):
+    house = House(monkeypatch, workers=1)
+    house.furnish()
+    take = Dispatching(house, 100)
+    take.play(deadly=frozenset(range(100)))
+    (error,) = take.ended
+    assert error.startswith("frames 0 to 15 could not be rendered: the renderer ended: ")
+    assert "After that: every renderer has ended, and so have" in error
+    assert len(house.actors) <= 1 + 3 * module.REPLACEMENTS
 
 
 # --------------------------------------------------------------------------------------------------- who is there or not
@@ -420,7 +353,7 @@ def test_when_all_have_ended_again_and_again_the_take_is_told_and_the_next_begin
     again = Audience()
     house.pool.begin(Part(2, "take"), again)
     number = len(house.actors) - 1
-    house.answer(number, "warm")
+    house.up(number)
     house.answer(number, "furnish")
     assert again.heard == [("ready", f"renderer-{number + 1}")]
 
@@ -449,9 +382,33 @@ def test_if_none_starts_in_time_it_is_said_why(house):
         house.prepare(lambda: house.settle(29), lambda: house.settle(1))
 
 
+@pytest.mark.parametrize("free", [0.0, 8.0], ids=["ours take all there is", "there is more"])
+def test_renderers_that_have_their_place_may_load_for_longer(house, free):
+    house.pool.start()
+    house.answer(1, "ping", 1)
+    house.machines = [Node(id="n", name="n", total={"CPU": 8.0}, available={"CPU": free})]
+    house.settle(module.SLOW * 30 - 1)
+    assert house.prepare(lambda: house.answer(1, "warm"), lambda: house.answer(1, "prepare", STAGE)) is STAGE
+
+
+def test_renderers_that_never_come_to_an_end_with_loading_are_named_so_and_where_they_say_why(house):
+    house.pool.start()
+    house.answer(0, "ping", 1)
+    house.machines = [Node(id="n", name="n", total={"CPU": 8.0}, available={"CPU": 0.0})]
+    with pytest.raises(TakeError, match=r"within 120 s: they have started, and still load .* See .*/logs/worker-\*\.err$"):
+        house.prepare(lambda: house.settle(119), lambda: house.settle(1))
+
+
+def test_where_they_say_why_is_on_their_machines_if_there_are_several(house):
+    house.machines *= 2
+    house.pool.start()
+    with pytest.raises(TakeError, match=r"they do not start\. See .*worker-\*\.err on the machines where they ran$"):
+        house.prepare(lambda: house.settle(119), lambda: house.settle(1))
+
+
 def test_a_portrait_that_takes_long_is_not_a_renderer_that_does_not_start(house):
     house.pool.start()
-    house.answer(0, "warm")
+    house.up(0)
     assert house.prepare(lambda: house.settle(100), lambda: house.answer(0, "prepare", STAGE)) is STAGE
 
 

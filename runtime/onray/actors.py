@@ -59,12 +59,24 @@ def end(actor: Any) -> None:
 
 
 def is_death(error: BaseException) -> bool:
-    """Whether a call failed because its actor's process is gone for good."""
-    from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError  # noqa: PLC0415
+    """Whether a call failed because its actor's process is gone for good, or never will be there.
 
-    return isinstance(error, ActorDiedError) or (
-        isinstance(error, RayActorError) and not isinstance(error, ActorUnavailableError)
+    Ray says so in several ways: of a process that its memory monitor has ended, for instance, with an error that is no
+    `RayActorError`. Where a process itself has met such an error, it comes as a `RayTaskError`, and the process lives.
+    """
+    from ray.exceptions import (  # noqa: PLC0415
+        ActorUnavailableError,
+        ActorUnschedulableError,
+        NodeDiedError,
+        OutOfMemoryError,
+        RayActorError,
+        RayTaskError,
+        RuntimeEnvSetupError,
     )
+
+    if isinstance(error, (RayTaskError, ActorUnavailableError)):
+        return False
+    return isinstance(error, (RayActorError, OutOfMemoryError, NodeDiedError, ActorUnschedulableError, RuntimeEnvSetupError))
 
 
 def is_loss(error: BaseException) -> bool:
@@ -79,6 +91,16 @@ def is_silence(error: BaseException) -> bool:
     from ray.exceptions import ActorUnavailableError, GetTimeoutError  # noqa: PLC0415
 
     return isinstance(error, (ActorUnavailableError, GetTimeoutError))
+
+
+def logs() -> str:
+    """The files in which Ray keeps what processes of actors say; on each machine of a cluster it is the same folder."""
+    import ray  # noqa: PLC0415 - it is there by now
+
+    # Ray tells it to whoever joins, and later nobody but its own node.
+    node: Any = getattr(ray._private.worker, "_global_node", None)  # noqa: SLF001
+    folder = "/tmp/ray/session_latest/logs" if node is None else node.get_logs_dir_path()  # noqa: S108
+    return f"{folder}/worker-*.err"
 
 
 def reason_of(error: BaseException) -> str:

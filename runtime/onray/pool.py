@@ -7,11 +7,15 @@ The first renderer that is up prepares the portrait; when it has, the others get
 Every call may be lost, and so may its answer: then it is made again, and whoever is called takes that for what it is. A
 renderer that is quiet while it renders is asked for a sign of life again and again; when it gives one, it is asked once more
 for what it had not answered, under the same attempts.
+
+The end of a process shows in the calls that it has not answered, so that of one with nothing to do does not show. Before such
+are handed chunks, at the beginning of a take and whenever another has ended (maybe with its node, and theirs), they give a sign
+of life: a chunk that is handed to one that had long ended has a strike for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
@@ -24,9 +28,9 @@ from protocol.messages import ChunkAssigned, ChunkFailed, ChunkRendered
 from protocol.wire import decode, encode
 from renderer.errors import DeviceLost, RendererError
 from renderer.motions import Samples
-from runtime.onray.actors import CONTROL, Part, end, is_death, is_loss, is_silence, reason_of, start
+from runtime.onray.actors import CONTROL, Part, end, is_death, is_loss, is_silence, logs, reason_of, start
 from runtime.onray.loop import Loop
-from runtime.onray.placement import Placement, actor_options, needs, nodes, refusal, shortage, worker_count
+from runtime.onray.placement import Node, Placement, actor_options, needs, nodes, refusal, shortage, worker_count
 from runtime.onray.renderers import RendererActor
 from runtime.onray.working import Cast, Client, Job, Worker
 from runtime.options import UsageError
@@ -47,7 +51,8 @@ LOOK_SECONDS = 1.0
 SLOW = 4
 """Times as long that processes may take to load as they may wait for their place."""
 REPLACEMENTS = 4
-"""New processes for each place, in one take: whatever kills them all will kill the next one, too."""
+"""New processes for each place, in one take: whatever kills them all will kill the next one, too. Where a chunk has ended one
+before, it is to blame, and is given up after a few: those are not counted."""
 
 
 class Pool:
@@ -80,7 +85,8 @@ class Pool:
         self._debug = debug
         self._workers: dict[str, Worker] = {}
         self._begun: Callable[[], None] = lambda: None
-        self._count = self._left = self._made = 0
+        self._count = self._left = self._made = self._followed = 0
+        self._deadly: set[int] = set()
         self._without = 0.0
         self._ended = ""
         self._cast: Cast | None = None
@@ -207,7 +213,8 @@ class Pool:
         if isinstance(cause, (RendererError, UsageError)):
             self._outcome = cause
         else:
-            self._outcome = TakeError(f"The portrait could not be prepared ({reason_of(error)}). Run it again with --debug.")
+            said = f"The portrait could not be prepared ({reason_of(error)})."
+            self._outcome = TakeError(f"{said} Run it again with --debug, and see {_logs(nodes())}.")
 
     def _furnish(self, worker: Worker) -> None:
         assert self._cast is not None
@@ -270,9 +277,7 @@ class Pool:
         assert self._cast is not None
         self._client, self._part = client, replace(part, cast=self._cast.key)
         self._renew()
-        for worker in list(self._workers.values()):
-            if worker.standing == "ready":
-                client.ready(worker.name)
+        self._doubt("it is asked for a sign of life before it gets a chunk")
         self._look(self._part)
 
     def end(self) -> None:
@@ -335,7 +340,8 @@ class Pool:
 
     def _renew(self) -> None:
         """Begin anew: what happened before is forgiven, and all places are taken."""
-        self._left = REPLACEMENTS * self._count
+        self._left, self._followed = REPLACEMENTS * self._count, 0
+        self._deadly.clear()
         self._without = self._clock()
         while len(self._workers) < self._count:
             self._spawn()
@@ -346,7 +352,13 @@ class Pool:
         asked = actor_options(self._placement, nodes())
         worker = Worker(name, start(RendererActor, name, self._opener, self._debug, **asked))
         self._workers[name] = worker
-        self._warm(worker)
+        self._ping(worker)  # the first call tells when it has its place, and from then on it loads
+
+    def _doubt(self, reason: str) -> None:
+        """Have those that have nothing to do give a sign of life before they are given something."""
+        for worker in list(self._workers.values()):
+            if worker.standing == "ready" and not worker.jobs:
+                self._hush(worker, reason)
 
     def _hush(self, worker: Worker, reason: str) -> None:
         """A renderer does not answer; find out what became of it."""
@@ -369,6 +381,13 @@ class Pool:
         self._call(worker, sign, self._ping, self._pinged)
 
     def _pinged(self, worker: Worker, done: Future[Any]) -> None:
+        if (error := done.exception()) is not None:
+            self.dismiss(worker.name, reason_of(error))
+            return
+        if worker.standing == "starting":
+            worker.standing = "loading"
+            self._warm(worker)
+            return
         if worker.cast is None or worker.cast is not self._cast:
             worker.standing = "up"
             self._settle()
@@ -381,16 +400,27 @@ class Pool:
         if self._workers.pop(worker.name, None) is None:
             return
         log.warning("a renderer is gone", renderer=worker.name, reason=reason)
+        chunk = next((chunk for chunk, _ in worker.jobs), None)  # that it worked on
         worker.jobs.clear()
         self._ended = reason
         if self._preparing is worker:
             self._preparing = None
-        if self._left:
+        if chunk in self._deadly:
+            self._follow()
+        elif self._left:
             self._left -= 1
-            self._spawn()
+            self._follow()
+        if chunk is not None:
+            self._deadly.add(chunk)
         if self._client is not None:
+            self._doubt(f"it is asked for a sign of life, since {worker.name} has ended")
             self._client.gone(worker.name, reason)
         self._settle()
+
+    def _follow(self) -> None:
+        """A process takes the place of one that has ended."""
+        self._followed += 1
+        self._spawn()
 
     def _look(self, part: Part) -> None:
         """Find out, now and then, whether there is anybody to render."""
@@ -409,23 +439,31 @@ class Pool:
             self._without = now
             return None
         if not self._workers:
-            places = REPLACEMENTS * self._count
-            return f"every renderer has ended, and so have {places} that took their places, the last one so: {self._ended}"
+            others = f"and so have {self._followed} that took their places (see {_logs(nodes())})"
+            return f"every renderer has ended, {others}, the last one so: {self._ended}"
         known = nodes()
         if (reason := refusal(replace(self._placement, workers=1), known)) is not None:
             return reason
+        loading = standings <= {"starting", "loading"}
+        # Once one of ours has its place it loads, so that what they hold themselves is not taken for what others do.
+        lack = shortage(self._placement, known) if standings == {"starting"} else None
         # Whoever is up has as long for the portrait as for a chunk: a large one takes its time.
-        starting = standings == {"starting"}
-        patience = self._profile.start_seconds if starting else self._profile.chunk_seconds
+        seconds = self._profile.start_seconds if loading else self._profile.chunk_seconds
         waits = now - self._without
-        if waits < patience:
+        if waits < seconds * (SLOW if loading and lack is None else 1):
             return None
-        if not starting:
-            said = "the portrait is still being prepared. Give a smaller --size, or see their logs"
-        elif (lack := shortage(self._placement, known)) is not None:
+        if lack is not None:
             said = lack
-        elif waits < SLOW * patience:
-            return None  # they have their place, and load on a machine that is busy
+        elif not loading:
+            said = f"the portrait is still being prepared. Give a smaller --size, or see {_logs(known)}"
+        elif "loading" in standings:
+            said = f"they have started, and still load what rendering takes. See {_logs(known)}"
         else:
-            said = "they have room, but they do not start. See their logs"
+            said = f"they have room, but they do not start. See {_logs(known)}"
         return f"no renderer was ready within {waits:.0f} s: {said}"
+
+
+def _logs(known: Sequence[Node]) -> str:
+    """Where to read what renderers have said."""
+    alone = sum(node.alive for node in known) < 2
+    return logs() if alone else f"{logs()} on the machines where they ran"

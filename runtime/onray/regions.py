@@ -1,8 +1,9 @@
 """What runs in the process of a region: the region's host, who thinks for it, and the calls by which envelopes come and go.
 
 These are ordinary classes; `runtime.onray.base` makes an actor of them, without retries and restarts of Ray's own: a call that
-is lost is the protocol's to send again, and a process that died is replaced by one with an incarnation of its own. It has two
-threads, so that calls in the group CONTROL are answered while the region thinks.
+is lost is the protocol's to send again, and a process that died is replaced by one with an incarnation of its own. No sign of
+life is asked for in a take: a region that hangs misses its deadline, and that is how it is noticed. It has a second thread all
+the same, as every actor here, in which calls in the group CONTROL are answered while it thinks.
 """
 
 from __future__ import annotations

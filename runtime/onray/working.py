@@ -9,9 +9,9 @@ from protocol.messages import ChunkFailed, ChunkRendered
 from renderer.motions import Samples
 from runtime.options import Background
 
-Standing = Literal["starting", "up", "settling", "ready", "quiet"]
-"""*Starting* until the process has loaded what rendering takes, then *up*; *settling* while it is given the portrait, then
-*ready*; *quiet* while Ray cannot say whether a call was done."""
+Standing = Literal["starting", "loading", "up", "settling", "ready", "quiet"]
+"""*Starting* until there is a process, *loading* until that has loaded what rendering takes, then *up*; *settling* while it is
+given the portrait, then *ready*; *quiet* while it is not known whether it lives, or whether a call was done."""
 
 
 class Client(Protocol):
@@ -57,7 +57,7 @@ class Cast:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """A chunk that a renderer was asked for; each time that one is, it is another."""
+    """A chunk that a renderer is to render. One that was quiet is asked for the same job again; an assignment is a new one."""
 
     chunk: bytes
     rows: Samples
