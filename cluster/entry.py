@@ -6,6 +6,7 @@ Rules
 - Nothing but the standard library is imported before it is known that the program can run in this Python.
 - The log is for people and for whoever follows the job: it begins with one line of ours, and the command's result stands at
   its end, between two others. All in between is what the command says on the way.
+- That first line is there when all has been checked that is checked here: whoever leaves then leaves a job that works.
 - A file given with --shared was put beside an output by whoever handed the job in. Where it is missing, the disks are not the
   same, and the output would be lost here.
 """
@@ -46,11 +47,13 @@ def main(words: Sequence[str]) -> int:
     at = list(words).index("--")
     shared = [Path(word) for word in words[:at] if word != "--shared"]
     command = list(words[at + 1 :])
-    print(f"{BEGUN} {submission_id() or 'of nobody'} on {socket.gethostname()}", flush=True)
+    begun = f"{BEGUN} {submission_id() or 'of nobody'} on {socket.gethostname()}"
     reason = _missing() or _elsewhere(shared)
     if reason:
-        print(f"textuportray: {reason}", file=sys.stderr)
+        # Written at once: who leaves as soon as the job has begun is not to read the one without the other.
+        sys.stderr.write(f"{begun}\ntextuportray: {reason}\n")
         return 1
+    print(begun, flush=True)
     from runtime import cli  # noqa: PLC0415 - it can be imported, as is known by now
 
     sys.argv = ["textuportray", *command]

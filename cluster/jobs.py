@@ -1,13 +1,13 @@
-"""Jobs of a Ray cluster: handed in, followed, stopped.
+"""Jobs of a Ray cluster: handed in, looked at, stopped.
 
 A job is a command line that runs on the cluster and goes on when whoever handed it in leaves. Ray's own client does the
 talking; it comes with `ray[default]` and is loaded when it is used.
 
 Rules
 - What Ray raises becomes one paragraph that says what to do. Tokens are never part of it.
-- A job's log is asked for as a whole, again and again: that way an interrupted connection costs nothing. Who follows it waits
-  longer, the longer the answers take.
-- A cluster that gives no answer is asked again for PATIENCE; its jobs go on meanwhile.
+- A job has its name before it is handed in. So it can be named, followed and stopped at any time, and what was handed in
+  without an answer is handed in again: there will be one job.
+- Nobody waits for an answer for ever.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import http.client
 import importlib
 import logging
 import os
+import secrets
 import shlex
 import socket
 
@@ -35,17 +36,26 @@ ADDRESS = "RAY_API_SERVER_ADDRESS"
 """The variable with which Ray's own commands are told another place."""
 PATIENCE = 30.0
 """Seconds that a cluster may give no answer."""
-LOOK_SECONDS = 0.5
-"""Between two looks at a job, at least."""
-_EASY = 5
-"""Waited for so many times as long as the last answer took, so that who looks is no burden."""
+ANSWER_SECONDS = 15.0
+"""For one answer: in PATIENCE there are two tries, and a connection that is dead is given up for another."""
 _KNOCK = 3.0
 """Seconds for the server's machine to take the connection."""
+_SLOWEST = 50e3
+"""Bytes per second at which a folder may be sent."""
 _CLIENT = ("requests", "aiohttp", "ray.job_submission")
 """What Ray's client for jobs consists of."""
 _NOT_YET = "No available agent"
 """How Ray says that no node is up that could take a job."""
+_THERE = "already exists"
+"""How Ray says that it has a job of this name."""
+_LOST = frozenset({"ConnectionError", "TimeoutError", "Timeout", "ChunkedEncodingError"})
+"""Errors, and parents of such, after which nobody knows whether what was asked was done."""
 _OVER = frozenset({"SUCCEEDED", "FAILED", "STOPPED"})
+
+
+def new_name() -> str:
+    """A name for a job, which no other has; it looks like Ray's own."""
+    return f"raysubmit_{secrets.token_hex(8)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,23 @@ class Standing:
     def over(self) -> bool:
         """Whether it has come to its end, whichever that is."""
         return self.status in _OVER
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is handed in.
+
+    Attributes:
+        line: the command line, for a shell.
+        folder: what the job finds in its working directory.
+        variables: of its environment, besides what the cluster's nodes have.
+        about: what the cluster shows with it.
+    """
+
+    line: str
+    folder: Path
+    variables: Mapping[str, str]
+    about: Mapping[str, str]
 
 
 class JobServer:
@@ -100,48 +127,63 @@ class JobServer:
             ) from None
         _knock(place, source)
         with _explained(place, source), _addressed(place):
-            from ray.job_submission import JobSubmissionClient  # noqa: PLC0415 - has just been found to be there
-
-            return cls(place, JobSubmissionClient(place))
+            return cls(place, _client(place))
 
     def submit(
         self,
-        entrypoint: str,
-        folder: Path,
-        variables: Mapping[str, str],
-        about: Mapping[str, str],
+        job: str,
+        entry: Entry,
+        clock: Callable[[], float],
         wait: Callable[[float], None],
-    ) -> str:
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> bool:
         """Hand a job in. A cluster that has just been started may need some seconds until a node of it can take one.
 
         Args:
-            entrypoint: its command line, for a shell.
-            folder: what it finds in its working directory.
-            variables: of its environment, besides what the cluster's nodes have.
-            about: what the cluster shows with it.
+            job: its name, by `new_name`.
+            entry: what it is to be.
+            clock: seconds, never going back.
             wait: lets some seconds pass.
+            stopped: asked before each try; the first is made at any rate.
 
         Returns:
-            The id that it has there.
+            Whether it was taken; False if it was not, for it was stopped.
 
         Raises:
-            TakeError: the cluster does not take it.
+            TakeError: the cluster does not take it, or does not say whether it has.
         """
-        environment = {"working_dir": str(folder), "env_vars": dict(variables)}
-        for _ in range(round(PATIENCE)):
-            with _explained(self.address):
-                try:
-                    job: str = self._client.submit_job(entrypoint=entrypoint, runtime_env=environment, metadata=dict(about))
-                except RuntimeError as error:
-                    if _NOT_YET not in str(error):
-                        raise
-                else:
-                    return job
+        environment = {"working_dir": str(entry.folder), "env_vars": dict(entry.variables)}
+        began, unsure = clock(), False
+        while True:
+            try:
+                self._client.submit_job(
+                    submission_id=job, entrypoint=entry.line, runtime_env=environment, metadata=dict(entry.about)
+                )
+                return True
+            except Exception as error:  # noqa: BLE001 - it raises what it likes
+                if _THERE in str(error):
+                    return True  # an answer was lost
+                unsure = unsure or _is_lost(error)
+                over = clock() - began >= PATIENCE
+                if over or not (_is_lost(error) or _NOT_YET in str(error)):
+                    raise self._untaken(job, error, unsure=unsure) from None
+            if stopped() and not unsure:
+                return False
             wait(1.0)
-        raise TakeError(
-            f"The cluster at {self.address} has had no node that takes a job for {PATIENCE:g} s. See `ray status` there, and "
-            "give the same command again when its nodes are up."
-        )
+
+    def _untaken(self, job: str, error: Exception, *, unsure: bool) -> TakeError:
+        """What is said of a job that may not have been taken."""
+        if _NOT_YET in str(error):
+            said = (
+                f"The cluster at {self.address} has had no node that takes a job for {PATIENCE:g} s. See `ray status` there, "
+                "and give the same command again when its nodes are up."
+            )
+        else:
+            said = str(_told(error, self.address))
+        if not unsure:
+            return TakeError(said)
+        see, stop = self.words("status", job), self.words("stop", job)
+        return TakeError(f"{said} The job {job} may have been taken all the same: {see} shows it, {stop} stops it.")
 
     def log(self, job: str) -> str:
         """All that a job has written so far.
@@ -163,80 +205,25 @@ class JobServer:
             found = self._client.get_job_info(job)
         return Standing(str(getattr(found.status, "value", found.status)), found.message or "")
 
-    def stop(self, job: str) -> None:
+    def stop(self, job: str) -> bool:
         """Ask a job to end; it gets SIGTERM, and the time that its environment says to close its files.
+
+        Returns:
+            Whether it was there to be asked; False if it is over, or has not come so far.
 
         Raises:
             TakeError: the cluster does not take that.
         """
         with _explained(self.address):
-            self._client.stop_job(job)
+            return bool(self._client.stop_job(job))
+
+    def hurry(self) -> None:
+        """Wait for answers a moment only from now on: somebody wants to leave."""
+        self._client.seconds = _KNOCK
 
     def words(self, command: str, job: str) -> str:
         """A command line of Ray's about a job, such as "logs --follow"."""
         return shlex.join(["ray", "job", *command.split(), "--address", self.address, job])
-
-
-class Follower:
-    """Follows one job to its end.
-
-    Args:
-        server: where it is.
-        job: its id.
-        told: gets each line of its log, once and in order, without its end.
-        clock: seconds, never going back.
-        wait: lets some seconds pass.
-    """
-
-    def __init__(
-        self,
-        server: JobServer,
-        job: str,
-        told: Callable[[str], None],
-        clock: Callable[[], float],
-        wait: Callable[[float], None],
-    ) -> None:
-        self._server = server
-        self._job = job
-        self._told = told
-        self._clock = clock
-        self._wait = wait
-        self._heard = 0
-        self._answered = clock()
-
-    def until(self, enough: Callable[[], bool]) -> Standing:
-        """Follow it until it is over, or enough is known.
-
-        Raises:
-            TakeError: the cluster has given no answer for PATIENCE.
-        """
-        while True:
-            began = self._clock()
-            standing = self._look()
-            if standing.over or enough():
-                return standing
-            self._wait(max(LOOK_SECONDS, _EASY * (self._clock() - began)))
-
-    def _look(self) -> Standing:
-        try:
-            # In this order: what stands in the log of a job that is over is all that there will be.
-            standing = self._server.standing(self._job)
-            text = self._server.log(self._job)
-        except TakeError as error:
-            if self._clock() - self._answered < PATIENCE:
-                return Standing("UNKNOWN")
-            again = self._server.words("logs --follow", self._job)
-            raise TakeError(f"{error} The job may go on all the same; look for it with: {again}") from None
-        self._answered = self._clock()
-        self._hear(text, over=standing.over)
-        return standing
-
-    def _hear(self, text: str, *, over: bool) -> None:
-        fresh = text[self._heard :]
-        whole = fresh if over else fresh[: fresh.rfind("\n") + 1]
-        self._heard += len(whole)
-        for line in whole.splitlines():
-            self._told(line)
 
 
 def _place(address: str | None) -> tuple[str, str]:
@@ -278,6 +265,20 @@ def _knock(place: str, source: str) -> None:
         raise _nobody(place, source, error.strerror or str(error)) from None
 
 
+def _client(place: str) -> Any:
+    """Ray's client, which by itself would wait for an answer for ever."""
+    from ray.job_submission import JobSubmissionClient  # noqa: PLC0415 - has just been found to be there
+
+    class Patient(JobSubmissionClient):
+        seconds = ANSWER_SECONDS
+
+        def _do_request(self, method: str, endpoint: str, **more: Any) -> Any:
+            limit = self.seconds + len(more.get("data") or b"") / _SLOWEST
+            return super()._do_request(method, endpoint, timeout=limit, **more)
+
+    return Patient(place)
+
+
 def _nobody(place: str, source: str, reason: str) -> TakeError:
     return TakeError(
         f"No cluster takes jobs at {place}{source}: {reason.lower()}. Give the address of its dashboard with --dashboard, as "
@@ -307,8 +308,12 @@ def _addressed(place: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _explained(place: str, source: str = "") -> Iterator[None]:
+def _explained(place: str, source: str | None = None) -> Iterator[None]:
     """What Ray's client raises inside is told as an error of ours.
+
+    Args:
+        place: of the server.
+        source: where that comes from; None for a server that has answered before.
 
     Raises:
         TakeError: whatever went wrong.
@@ -319,7 +324,7 @@ def _explained(place: str, source: str = "") -> Iterator[None]:
         raise _told(error, place, source) from None
 
 
-def _told(error: Exception, place: str, source: str) -> TakeError:
+def _told(error: Exception, place: str, source: str | None = None) -> TakeError:
     kind, said = type(error).__name__, " ".join(str(error).split())
     if kind == "AuthenticationError" or "AuthToken" in said:
         return TakeError(
@@ -327,15 +332,34 @@ def _told(error: Exception, place: str, source: str) -> TakeError:
             "the cluster was started by the same user on this machine that is enough, elsewhere also set RAY_AUTH_TOKEN to its "
             "token, or RAY_AUTH_TOKEN_PATH to a file that holds it."
         )
-    if isinstance(error, ConnectionError) or kind in ("ConnectionError", "ConnectTimeout", "ReadTimeout", "SSLError"):
-        return _nobody(place, source, said[:200] or kind)
+    if _is_lost(error):
+        if source is not None:
+            return _nobody(place, source, _reason(error))
+        return TakeError(f"The cluster at {place} gives no answer: {_reason(error)}.")
     if "ersion check returned 404" in said or kind in ("JSONDecodeError", "KeyError", "HTTPError"):
         return TakeError(
-            f"What answers at {place}{source} takes no jobs. Give the address of a Ray cluster's dashboard with --dashboard; "
-            "its Ray needs to be installed as ray[default]."
+            f"What answers at {place}{source or ''} takes no jobs. Give the address of a Ray cluster's dashboard with "
+            "--dashboard; its Ray needs to be installed as ray[default]."
         )
     if "exceeds the maximum size" in said:
         return TakeError(f"The cluster at {place} does not take so large a folder: {said[:300]}. Leave large files out of it.")
     return TakeError(
         f"The cluster at {place} did not do as it was asked ({kind}: {said[:300]}). See the logs of its head node."
     )
+
+
+def _is_lost(error: Exception) -> bool:
+    """Whether there was no answer."""
+    return not _LOST.isdisjoint(each.__name__ for each in type(error).__mro__)
+
+
+def _reason(error: Exception) -> str:
+    """Why there was no answer, by the innermost error that says it."""
+    if "Timeout" in type(error).__name__:
+        return "nothing came back in time"
+    found = ""
+    inner: BaseException | None = error
+    while inner is not None:
+        found = getattr(inner, "strerror", None) or found
+        inner = inner.__cause__ or inner.__context__
+    return found.lower() or " ".join(str(error).split())[:200].lower() or type(error).__name__

@@ -9,12 +9,15 @@ Rules
 from __future__ import annotations
 
 import contextlib
+import logging
+import os
 import shutil
 
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from runtime.version import VERSION
 
 PACKAGES = ("protocol", "configs", "agents", "renderer", "runtime", "cluster")
 INPUTS = "inputs"
@@ -59,10 +62,10 @@ class Package:
                 relative = path.relative_to(root)
                 if path.suffix in _KINDS and path.is_file() and not _LEFT_OUT & set(relative.parts):
                     _copy(path, self.folder / relative)
-        # The program asks for its version by its name, also where it is not installed.
-        about = self.folder / f"{_PROGRAM}-{metadata.version(_PROGRAM)}.dist-info" / "METADATA"
+        # Who asks for the versions of packages by their names is told that of this source, whatever is installed there.
+        about = self.folder / f"{_PROGRAM}-{VERSION}.dist-info" / "METADATA"
         about.parent.mkdir()
-        about.write_text(f"Metadata-Version: 2.1\nName: {_PROGRAM}\nVersion: {metadata.version(_PROGRAM)}\n", encoding="utf-8")
+        about.write_text(f"Metadata-Version: 2.1\nName: {_PROGRAM}\nVersion: {VERSION}\n", encoding="utf-8")
 
     def add(self, path: Path) -> str:
         """Add a file of the user's; its name in the job, from its working directory.
@@ -81,3 +84,30 @@ class Package:
 def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
+
+
+def left_out(folder: Path, name: Path) -> bool:
+    """Whether Ray leaves a file out when it sends a folder as it is: by a .gitignore or a .rayignore, or by a list of its own.
+
+    Args:
+        folder: that is sent.
+        name: of the file, from there.
+    """
+    try:
+        from ray._private.ray_constants import (  # noqa: PLC0415 - takes a second
+            RAY_RUNTIME_ENV_IGNORE_GITIGNORE,
+            get_runtime_env_default_excludes,
+        )
+        from ray._private.runtime_env.packaging import _get_excludes, get_excludes_from_ignore_files  # noqa: PLC0415
+
+        git = os.environ.get(RAY_RUNTIME_ENV_IGNORE_GITIGNORE, "0") != "1"
+        ignored = [_get_excludes(folder, get_runtime_env_default_excludes())]
+        path = folder
+        for part in name.parts:
+            ignored += get_excludes_from_ignore_files(path, include_gitignore=git, logger=logging.getLogger(__name__))
+            path /= part
+            if any(matches(path) for matches in ignored):
+                return True
+    except (ImportError, TypeError):
+        return False  # another Ray, in which this is called otherwise: the job says that the file is missing
+    return False

@@ -13,6 +13,8 @@ Rules
 - The finished file is read through and its frames are counted before it gets its name.
 - What made it is kept in the file: the title is the direction, the comment a JSON object of what the caller gives.
 - Memory does not grow with the number of frames, and the same frames give the same bytes.
+- Frames may come from another thread than the one that opened the place for them. Whenever that one lets go of it, the frame
+  that is being written is waited for and no other is taken: nothing is closed under the hands of an encoder.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import threading
 
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
@@ -80,6 +83,8 @@ class Sink:
         self, path: Path, shape: tuple[int, int], background: Background, encoder: Encoder, notes: tuple[str, ...]
     ) -> None:
         self._path, self._shape, self._background, self._encoder = path, shape, background, encoder
+        self._busy = threading.RLock()  # one of whoever is interrupted in the middle of it, too
+        self._closed = False
         self.notes = notes
         self.frames = 0
 
@@ -91,7 +96,7 @@ class Sink:
                 background but "keep" needs the alpha; "keep" does not look at it.
 
         Raises:
-            VideoError: it cannot be written.
+            VideoError: it cannot be written, or no frames are taken any more.
             ValueError: it is no such frame.
         """
         if frame.dtype != np.uint8 or frame.shape not in ((*self._shape, 3), (*self._shape, 4)):
@@ -101,9 +106,28 @@ class Sink:
                 f"the background cannot become {self._background!r}: the frame says nothing about what is in front"
             )
         picture = _on_background(frame, self._background)
-        with explained(self._path):
-            self._encoder.write(picture)
-        self.frames += 1
+        with self._busy:
+            if self._closed:
+                raise VideoError(f"{self._path} takes no more frames: it was finished or given up.")
+            with explained(self._path):
+                self._encoder.write(picture)
+            self.frames += 1
+
+    def finish(self) -> None:
+        """Write what is left to write; no other frame is taken.
+
+        Raises:
+            VideoError: it cannot be written.
+        """
+        self._closed = True
+        with self._busy, explained(self._path):
+            self._encoder.finish()
+
+    def abandon(self) -> None:
+        """Let go of what was written; no other frame is taken."""
+        self._closed = True
+        with self._busy:
+            self._encoder.abandon()
 
 
 def check_output(path: str | Path, background: Background = "keep") -> None:
@@ -188,7 +212,7 @@ def open_sink(
             if not sink.frames:
                 raise VideoError(f"{path} would have no frame in it. Ask for a longer take or a higher frame rate.")
             with explained(path):
-                encoder.finish()
+                sink.finish()
                 found = encoder.written if names else count_frames(part.path)
                 if found != encoder.written:
                     raise VideoError(
@@ -197,7 +221,7 @@ def open_sink(
                     )
                 part.publish()
         except BaseException:
-            encoder.abandon()
+            sink.abandon()
             raise
     finally:
         part.discard()

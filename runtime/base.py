@@ -18,7 +18,7 @@ from runtime.filming import Film
 from runtime.hosts import Carrier
 from runtime.loading import Loaded
 from runtime.metrics import Meters
-from runtime.onray.placement import Placement
+from runtime.onray.placement import Placement, suited
 
 
 class Place(Carrier, Renderers, Protocol):
@@ -81,10 +81,21 @@ class BaseOptions:
         runtime: in this process, or on Ray.
         address: of a Ray cluster; None for the one that the environment names, or one that is started for this.
         profile: how a cluster is used.
-        placement: where renderers may run, and how many.
+        placement: where renderers may run, and how many; GPUs only if they were asked for (see `placed`).
     """
 
     runtime: Literal["inline", "ray"]
     address: str | None
     profile: Profile
     placement: Placement
+
+    def placed(self, device: str) -> Placement:
+        """Where renderers may run that compute on a device.
+
+        Args:
+            device: "auto", "cpu" or "cuda".
+
+        Raises:
+            UsageError: they are to have no GPU and compute on one.
+        """
+        return suited(self.placement, device, self.profile.worker.gpus)

@@ -164,9 +164,9 @@ def _run(words: list[str], stopper: Stopper) -> int:
         parser.print_help(sys.stdout if name else sys.stderr)
         return DONE if name else USAGE
     if name == "--version":
-        from importlib import metadata
+        from runtime.version import VERSION
 
-        print(f"{PROGRAM} {metadata.version(PROGRAM)}")
+        print(f"{PROGRAM} {VERSION}")
         return DONE
     if name not in COMMANDS:
         import difflib

@@ -11,11 +11,15 @@ Rules
 - The output itself comes last: where it is, its take and its contact sheet are.
 - Nothing is lost: what could not be delivered stays where it was made, and the error says where, and how to copy it.
 - What an earlier take left in the same place, and would be taken for a part of this one, is removed; everything else stays.
+- What somebody else did to the take while this one was made is not replaced. Two who go on with a take at a URL are not kept
+  apart: there is no lock that all file systems have, and one made of files would outlive who was killed. So the journal that is
+  there is compared with the one that was there when the work began: who comes second, unless in the same moment, is told.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import platform
 import shlex
@@ -31,8 +35,8 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.options import UsageError
 from runtime.outputs import TakeFiles
-from runtime.places import FileSystem, Place, PlaceError, explained, kept_in
-from runtime.urls import said_safely, scheme_of, shown
+from runtime.places import FileSystem, Place, PlaceError, blocks, explained, kept_in
+from runtime.urls import is_web, name_of, said_safely, scheme_of, shown
 
 if TYPE_CHECKING:
     from renderer.video_files import Numbered
@@ -117,6 +121,7 @@ class Delivery:
         self._scratch = scratch
         self._made: Path | None = None
         self._delivered = False
+        self._before: dict[str, str] | None = None
 
     def __enter__(self) -> Delivery:
         with kept_in(self._scratch or Path(tempfile.gettempdir())):
@@ -165,6 +170,18 @@ class Delivery:
             folder.mkdir(exist_ok=True)
         return folder / place.name
 
+    def goes_on(self, take: Path) -> None:
+        """Hear that the take which is at the place is gone on with, before anything is done to it.
+
+        Args:
+            take: the folder that its own was fetched into.
+        """
+        found = self._before = {}
+        for path in _journals(take):
+            if path.is_file():
+                with path.open("rb") as stream:
+                    found[path.name] = hashlib.file_digest(stream, "sha256").hexdigest()
+
     def check(self) -> None:
         """Find out before the work, with a small file, whether the places can be written; nothing is left behind.
 
@@ -178,6 +195,8 @@ class Delivery:
                 if not is_folder and not place.is_object and place.files.isdir(place.path):
                     raise UsageError(f"{shown(place.url)} is a folder. Name a file, or end it with a slash for pictures.")
                 self._probe(place, place.path if is_folder else place.parent)
+        if self._before is None:
+            self._before = self._there()
 
     def deliver(self, progress: Callable[[int, int], None] = lambda done, total: None) -> tuple[str, ...]:
         """Put all that was produced to its place, the output itself last, over what is there.
@@ -196,6 +215,7 @@ class Delivery:
         """
         self._delivered = False
         found = self._produced()
+        self._refuse_another(found)
         meter = _Meter(progress, sum(item.size for item in found))
         delivered: list[str] = []
         at_hand = shown(self._main.url)
@@ -217,6 +237,45 @@ class Delivery:
             ) from None
         self._delivered = True
         return tuple(delivered)
+
+    def _refuse_another(self, found: list[_Item]) -> None:
+        """Refuse to replace a take that is not the one which was there when the work began.
+
+        Args:
+            found: what is to be delivered.
+
+        Raises:
+            PlaceError: it is not; all is kept.
+        """
+        take = TakeFiles.beside(self.local).folder
+        if self._before is None or not {item.path for item in found}.intersection(_journals(take)):
+            return
+        there = self._there()
+        if there is not None and there != self._before:
+            url = f"{shown(self._main.parent_url).rstrip('/')}/{take.name}"
+            raise PlaceError(
+                f"{url} was written by somebody else while this take was made, so it is left as it is and nothing of this one "
+                f"is put there. See what it is with: {shlex.join(['textuportray', 'replay', url])}. Only if you want this one "
+                f"instead, copy it over the other. {self.rescue}"
+            )
+        self._before = None  # what is there next is ours
+
+    def _there(self) -> dict[str, str] | None:
+        """The digests of the journals that are at the place, by their names; None if that cannot be known."""
+        take = TakeFiles.beside(self.local).folder
+        self._main.files.invalidate_cache()
+        found = {}
+        for name in (path.name for path in _journals(take)):
+            digest = hashlib.sha256()
+            try:
+                for block in blocks(self._main, f"{self._main.parent}/{take.name}/{name}"):
+                    digest.update(block)
+            except FileNotFoundError:
+                continue
+            except Exception:  # noqa: BLE001 - who may write may not read, and can do nothing about it
+                return None
+            found[name] = digest.hexdigest()
+        return found
 
     @property
     def _root(self) -> Path:
@@ -316,6 +375,25 @@ class Delivery:
             _remove(self._main.files, folder, lambda name: name not in shot and names.number(name) is not None)
 
 
+def check_output_url(url: str) -> None:
+    """Refuse what no output can be, by its name alone: nothing is asked of the place.
+
+    Raises:
+        UsageError: it cannot be one.
+    """
+    if "?" in url:
+        raise UsageError(f"{shown(url)} cannot be written: its URL has a question mark. Name a file without one.")
+    if is_web(url):
+        raise UsageError(f"{shown(url)} cannot be written: the web is only read. Name a bucket such as s3://bucket/smile.mp4.")
+    if scheme_of(url) == "memory":
+        raise UsageError(
+            f"{shown(url)} cannot be the output: it would be gone when the program ends. Name a file, or a bucket such as "
+            "s3://bucket/smile.mp4."
+        )
+    if name_of(url).endswith(".take"):
+        raise UsageError(f"{shown(url)} cannot be the output: its name is taken for the folder of the take. Name a file.")
+
+
 def _writable(url: str) -> Place:
     """The place of an output.
 
@@ -323,14 +401,16 @@ def _writable(url: str) -> Place:
         UsageError: it cannot be one.
         PlaceError: its file system cannot be reached.
     """
-    if "?" in url:
-        raise UsageError(f"{shown(url)} cannot be written: its URL has a question mark. Name a file without one.")
-    if scheme_of(url) in ("http", "https"):
-        raise UsageError(f"{shown(url)} cannot be written: the web is only read. Name a bucket such as s3://bucket/smile.mp4.")
+    check_output_url(url)
     place = Place.at(url)
-    if place.name.endswith(".take"):
-        raise UsageError(f"{shown(url)} cannot be the output: its name is taken for the folder of the take. Name a file.")
+    _ = place.name  # of which there has to be one
     return place
+
+
+def _journals(take: Path) -> tuple[Path, Path]:
+    """Where the journal of a take's folder may be."""
+    files = TakeFiles(take, take)
+    return files.journal, files.live
 
 
 def _is_unfinished(name: str) -> bool:

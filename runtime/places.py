@@ -1,4 +1,4 @@
-"""Files and folders that are URLs: `s3://bucket/a.mp4`, `gs://…`, `file:///…` and whatever else fsspec knows.
+"""Files and folders that are URLs: `s3://bucket/a.mp4`, `gs://…`, `https://…` and whatever else fsspec knows.
 
 Who submits a job may not share a disk with the machines that do it. All other code reads and writes local files, so an input is
 fetched into a local folder first. How an output gets to its URL is in `runtime/delivery.py`.
@@ -14,15 +14,14 @@ from __future__ import annotations
 import contextlib
 import tempfile
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Any, Protocol
-from urllib.parse import urlsplit
 
 from runtime.options import UsageError
 from runtime.outputs import whole_file
-from runtime.urls import is_url, said_safely, scheme_of, shown
+from runtime.urls import is_url, is_web, name_of, parent_of, said_safely, scheme_of, shown
 
 MAX_INPUT = 256 * 2**20
 """Bytes of a portrait or a motion that is fetched."""
@@ -49,8 +48,7 @@ _DRIVERS = {
 """The packages that fsspec needs for a scheme, as pip calls them."""
 _OBJECT_STORES = frozenset("s3 s3a gs gcs abfs abfss az oci oss tos".split())
 """Where there are names but no folders, and what is written appears when it is complete, also in several parts."""
-_WEB = frozenset(("http", "https"))
-_EXAMPLES = ("s3://", "gs://", "abfs://", "sftp://", "https://", "file://")
+_EXAMPLES = ("s3://", "gs://", "abfs://", "sftp://", "https://")
 _USAGE = (FileNotFoundError, IsADirectoryError, NotADirectoryError, NotImplementedError, PermissionError)
 """Errors of a place that a user can avoid by naming another, or other credentials."""
 
@@ -62,7 +60,7 @@ class PlaceError(Exception):
 class FileSystem(Protocol):
     """What is used of fsspec's `AbstractFileSystem`: exact names only, since its other methods take `[1]` for a pattern."""
 
-    def open(self, path: str, mode: str) -> IO[bytes]: ...
+    def open(self, path: str, mode: str, **options: Any) -> IO[bytes]: ...
     def info(self, path: str) -> dict[str, Any]: ...
     def exists(self, path: str) -> bool: ...
     def isdir(self, path: str) -> bool: ...
@@ -120,9 +118,7 @@ class Place:
     @property
     def parent_url(self) -> str:
         """The URL of that folder; may hold credentials."""
-        scheme, _, rest = self.url.rstrip("/").partition("://")
-        above, slash, _ = rest.rpartition("/")
-        return f"{scheme}://{above or slash}"
+        return parent_of(self.url)
 
     @property
     def name(self) -> str:
@@ -131,9 +127,8 @@ class Place:
         Raises:
             UsageError: it has none that a local file can have.
         """
-        path = urlsplit(self.url).path if scheme_of(self.url) in _WEB else self.path
-        name = PurePosixPath(path).name
-        if name in ("", "..") or "\0" in name or (self.is_object and not self.parent):
+        name = name_of(self.url)
+        if name in ("", ".", "..") or "\0" in name or (self.is_object and not self.parent):
             raise UsageError(f"{shown(self.url)} names no file. Give the URL of a file, such as s3://bucket/smile.mp4.")
         return name
 
@@ -165,6 +160,36 @@ def fetched(text: str, limit_bytes: int, folder: Path) -> Path:
     with kept_in(folder), whole_file(target) as stream:
         _copy(place, place.path, stream, limit_bytes, limit_bytes)
     return target
+
+
+def fetched_of(url: str, names: Sequence[str], folder: Path, *, limit_bytes: int = MAX_FOLDER) -> Path | None:
+    """The first of some files of a folder that is there, as a local file of the same name; None if none is.
+
+    Nothing is listed, so that who may read but not look can be served, and the web.
+
+    Args:
+        url: of the folder.
+        names: of files in it, the one that is wanted most first.
+        folder: that is there and that the file goes into.
+        limit_bytes: that it may have.
+
+    Raises:
+        UsageError: the place cannot be read.
+        PlaceError: it cannot be read, the file is too large, or cannot be kept.
+    """
+    place = Place.at(url)
+    for name in names:
+        path = f"{place.path}/{name}"
+        with explained(url, "read"):
+            try:
+                is_file = place.files.info(path).get("type") == "file"
+            except FileNotFoundError:
+                continue
+        if is_file:
+            with kept_in(folder), whole_file(folder / name) as stream:
+                _copy(place, path, stream, limit_bytes, limit_bytes)
+            return folder / name
+    return None
 
 
 def fetch_folder(url: str, local: Path, *, limit_files: int = MAX_FOLDER_FILES, limit_bytes: int = MAX_FOLDER) -> None:
@@ -233,7 +258,19 @@ def _copy(place: Place, path: str, stream: IO[bytes], most: int, limit_bytes: in
 
 
 def _blocks(place: Place, path: str) -> Iterator[bytes]:
-    with explained(place.url, "read"), place.files.open(path, "rb") as source:
+    with explained(place.url, "read"):
+        yield from blocks(place, path)
+
+
+def blocks(place: Place, path: str) -> Iterator[bytes]:
+    """A file of a place's file system, piece by piece.
+
+    Raises:
+        Exception: whatever its driver raises.
+    """
+    # The web as a stream: asked for in parts, which many of its servers do not give, nothing larger than one would be read.
+    options = {"block_size": 0} if is_web(place.url) else {}
+    with place.files.open(path, "rb", **options) as source:
         while block := source.read(_BLOCK):
             yield block
 

@@ -11,6 +11,7 @@ import platform
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from types import MappingProxyType
 from typing import Any
@@ -20,12 +21,13 @@ from protocol.messages import digest
 from renderer.interface import Renderer
 from renderer.weights import Progress, Weights, open_weights
 from runtime.options import UsageError
+from runtime.version import VERSION
 
 TABLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"puppet": ("face_regions.yaml", "mesh.yaml", "models.yaml", "muscles.yaml")}
 )
 """Every renderer, and what it reads of `configs`."""
-SOFTWARE = ("ai-edge-litert", "av", "numpy", "opencv-python-headless", "pillow", "scipy", "textuportray", "torch")
+SOFTWARE = ("ai-edge-litert", "av", "numpy", "opencv-python-headless", "pillow", "scipy", "torch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,22 @@ def open_renderer(name: str, device: str, on_progress: Callable[[Progress], None
     return Opened(Puppet(models, found), record)
 
 
+def opener_of(name: str, device: str, gpus: float | None) -> Callable[[], Opened]:
+    """What opens a renderer in a process for which GPUs are reserved, or none.
+
+    With the device "auto" that decides: Ray does not hide GPUs from a process for which it reserves none, and all renderers of
+    a take are to compute on the same kind of device.
+
+    Args:
+        name: of TABLES.
+        device: "auto", "cpu" or "cuda".
+        gpus: that the process has.
+    """
+    if device == "auto":
+        device = "cuda" if gpus else "cpu"
+    return partial(open_renderer, name, device)
+
+
 def _let_threads_sleep() -> None:
     """Have the threads of torch wait asleep for each other, unless the user has said how they should.
 
@@ -93,7 +111,9 @@ def pick_device(wanted: str) -> str:
         return "cuda"
     if wanted == "cuda":
         raise UsageError(
-            "--device cuda: there is no CUDA device that PyTorch can use here. Leave the option out to use what there is."
+            "There is no CUDA device that PyTorch can use here, and frames are to be computed on one: --device cuda asks for "
+            "it, or Ray has a GPU for this renderer. See that `nvidia-smi` shows it and that PyTorch is a build for CUDA, or "
+            "give --device cpu to compute on processors."
         )
     return "cpu"
 
@@ -108,7 +128,7 @@ def model_records(weights: Weights) -> list[dict[str, str]]:
 
 def versions() -> dict[str, str]:
     """Versions of what a frame may depend on."""
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "textuportray": VERSION}
     for name in SOFTWARE:
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[name] = metadata.version(name)

@@ -23,6 +23,7 @@ import structlog
 from configs.cluster import DEFAULT, builtin_profiles
 from protocol.journal import Record
 from runtime.base import Base
+from runtime.commands.placing import Places, placed
 from runtime.commands.showing import Filmed, Following, Showing
 from runtime.filming import check_film
 from runtime.inline import InlineBase
@@ -30,14 +31,15 @@ from runtime.loading import read_tables
 from runtime.logs import configure
 from runtime.onray.base import Crew
 from runtime.onray.joining import joined
-from runtime.onray.placement import Placement
+from runtime.onray.placement import Placement, nodes, pinned, suited
 from runtime.options import FilmOptions, TakeOptions, UsageError
 from runtime.outputs import TakeFiles
 from runtime.production import Order
 from runtime.progress import Progress
-from runtime.renderers import Opened, open_renderer
+from runtime.renderers import Opened, open_renderer, opener_of
 from runtime.studio import Stage, prepare, read_cast
 from runtime.take import TakeResult, opening
+from runtime.urls import is_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,23 @@ class Made:
     Attributes:
         video: what was written.
         take: what was agreed on.
-        folder: of the take: journal, timeline, motion and record.
+        where: the folder of the take: its path, or its URL without credentials.
     """
 
     video: Filmed
     take: TakeResult
-    folder: Path
+    where: str
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the take, with its journal, timeline, motion and record.
+
+        Raises:
+            UsageError: it is at a URL.
+        """
+        if is_url(self.where):
+            raise UsageError(f"{self.where} is no folder of this machine. Read it with fsspec.")
+        return Path(self.where)
 
 
 class Session:
@@ -64,7 +77,7 @@ class Session:
         workers: renderers; None for as many as fit.
         profile: how the cluster is used, by `configs/cluster.yaml`.
         renderer: by name.
-        device: "auto", "cpu" or "cuda".
+        device: "auto", "cpu" or "cuda"; on Ray, "auto" is "cuda" for renderers that have a GPU, and "cpu" for all others.
         placement: where renderers may run, instead of `workers` and what the profile says.
         opener: opens the renderer in its process, instead of `renderer` and `device`.
         debug: whether actors log every event.
@@ -103,13 +116,16 @@ class Session:
         how = builtin_profiles().named(profile)
         asked = placement or Placement(
             workers=workers or how.workers,
-            gpus=how.worker.gpus,
             cpus=how.worker.cpus,
             labels=how.worker.labels,
             resources=how.worker.resources,
         )
+        asked = suited(asked, device, None if placement else how.worker.gpus)
         with self._stack:
             self._stack.enter_context(joined(address))
+            asked = pinned(asked, nodes())
+            if opener is None:
+                self._opener = opener_of(renderer, device, asked.gpus)
             crew = Crew(self._tables.texts, self._opener, asked, how, time.monotonic, debug=debug)
             self._crew = self._stack.enter_context(crew)
             self._stack = self._stack.pop_all()
@@ -138,9 +154,9 @@ class Session:
         """Make a video of a portrait that does what a direction says.
 
         Args:
-            portrait: picture with a face that can be seen.
+            portrait: picture with a face that can be seen; a file or a URL.
             direction: what the face should do, in words.
-            output: video or pictures to write; its name says the format.
+            output: video or pictures to write, as a file or a URL; its name says the format.
             film: how it is filmed besides: `size`, `face`, `background`, `sheet`; see `runtime.options.FilmOptions`.
             told: called with each record of the take's journal.
             stopped: asked again and again; a reason ends the take.
@@ -149,21 +165,33 @@ class Session:
 
         Raises:
             UsageError: what is asked for cannot be.
+            PlaceError: a URL cannot be read or written.
             RendererError: the portrait cannot be animated.
             TakeError: the take was stopped or failed.
         """
-        options = FilmOptions(
-            portrait=Path(portrait), output=str(output), renderer=self._renderer, device=self._device, **(film or {})
-        )
         wanted = TakeOptions(direction=direction, **asked)
-        files = TakeFiles.beside(Path(options.output))
-        check_film(options)
-        files.check(folder=True)
-        showing = Showing(options, Progress(io.StringIO(), time.monotonic), stopped)
-        stage, base = self._stage(options, stopped)
-        order = Order(opening(wanted, self._loaded), self._loaded, {"film": options.as_data(), **stage.record})
-        result, filmed = showing.act(order, stage, base, files, Following(time.monotonic, told))
-        return Made(filmed, result, files.folder)
+        progress = Progress(io.StringIO(), time.monotonic)
+        with placed(progress) as places:
+            options = self._options(portrait, output, film or {}, places)
+            files = TakeFiles.beside(Path(options.output))
+            check_film(options)
+            files.check(folder=True)
+            places.check()
+            showing = Showing(options, progress, stopped)
+            stage, base = self._stage(options, stopped)
+            order = Order(opening(wanted, self._loaded), self._loaded, {"film": places.recorded(options), **stage.record})
+            following = Following(time.monotonic, told, places.keeping(options.portrait, files))
+            with places.delivered(files):
+                result, filmed = showing.act(order, stage, base, files, following)
+            return Made(places.filmed(filmed), result, places.named(str(files.folder)))
+
+    def _options(self, portrait: str | Path, output: str | Path, film: Mapping[str, Any], places: Places) -> FilmOptions:
+        """How the take is filmed, with local files in place of URLs."""
+        local = places.output(str(output))
+        sheet = film.get("sheet")
+        given = {**film, "sheet": None if sheet is None else places.sheet(str(sheet))}
+        source = places.portrait(str(portrait))
+        return FilmOptions(portrait=source, output=local, renderer=self._renderer, device=self._device, **given)
 
     def _stage(self, options: FilmOptions, stopped: Callable[[], str | None]) -> tuple[Stage, Base]:
         """The portrait, prepared where it is rendered."""

@@ -23,8 +23,9 @@ from runtime.filming import Film
 from runtime.loading import Loaded
 from runtime.options import TakeOptions, parse_fps
 from runtime.sequencer import Sequencer
+from runtime.version import VERSION
 
-SOFTWARE = ("textuportray", "numpy", "pydantic", "msgpack", "mcap")
+SOFTWARE = ("numpy", "pydantic", "msgpack", "mcap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Watch:
 
 def versions() -> dict[str, str]:
     """Versions of what a take's result may depend on."""
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "textuportray": VERSION}
     for name in SOFTWARE:
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[name] = metadata.version(name)

@@ -1,10 +1,14 @@
-"""A Ray cluster of one node with its dashboard, as `ray start --head` makes it, for tests that hand jobs in."""
+"""A Ray cluster of one node with its dashboard, as `ray start --head` makes it, for tests that hand jobs in.
+
+Its jobs know the URLs of `tests/away.py`.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +21,11 @@ from pathlib import Path
 
 _STARTED = "--block"
 """In the line that says that it is there."""
+_DRIVER = {
+    "METADATA": "Metadata-Version: 2.1\nName: away\nVersion: 1\n",
+    "entry_points.txt": "[fsspec.specs]\naway = away:Away\n",
+}
+"""How fsspec finds a driver that is installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,12 @@ def head(cpus: int) -> Iterator[Head]:
         "PYTHONUNBUFFERED": "1",
     }
     # Not in the folder of a test: the names of its sockets would be too long.
-    with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder,
+        tempfile.TemporaryDirectory() as installed,
+    ):
+        _install_away(Path(installed))
+        environment["PYTHONPATH"] = installed
         words = [f"--num-cpus={cpus}", f"--port={ports[0]}", f"--dashboard-port={ports[1]}"]
         words += [f"--ray-client-server-port={ports[2]}", f"--temp-dir={folder}", "--include-dashboard=true", "--block"]
         words += [f"--dashboard-agent-listen-port={ports[3]}"]  # another Ray of this machine may have the usual one
@@ -82,6 +96,15 @@ def _await_jobs(head: Head, ray: Path) -> None:
         if subprocess.run(words, env=dict(head.environment), capture_output=True, check=False).returncode == 0:
             return
     raise AssertionError("the cluster takes no jobs")
+
+
+def _install_away(folder: Path) -> None:
+    """The driver alone: with the whole checkout a job could run without its own copy of the program."""
+    shutil.copyfile(Path(__file__).with_name("away.py"), folder / "away.py")
+    about = folder / "away-1.dist-info"
+    about.mkdir()
+    for name, text in _DRIVER.items():
+        (about / name).write_text(text, encoding="utf-8")
 
 
 def _free_ports(count: int) -> list[int]:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from fsspec.implementations.local import LocalFileSystem
-from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
+from fsspec.implementations.memory import MemoryFile
 
 from renderer.video_files import Numbered
-from runtime.delivery import Delivery
+from runtime.delivery import Delivery, check_output_url
 from runtime.errors import exit_code, paragraph
 from runtime.options import UsageError
 from runtime.outputs import TakeFiles
@@ -24,9 +24,7 @@ FULL = OSError(errno.ENOSPC, "No space left on device")
 
 
 @pytest.fixture(autouse=True)
-def places(monkeypatch):
-    monkeypatch.setattr(MemoryFileSystem, "store", {})
-    monkeypatch.setattr(MemoryFileSystem, "pseudo_dirs", [""])
+def places():
     with faulty_files():
         yield
 
@@ -155,9 +153,11 @@ def test_a_delivery_that_fails_at_any_file_leaves_no_part_and_loses_nothing(tmp_
 def test_a_second_try_delivers_what_the_first_did_not(tmp_path):
     fail(FaultyFiles, FULL, lambda action, path: action == "write" and "smile.mp4" in path)
     with Delivery("faulty://b/smile.mp4", scratch=tmp_path) as delivery:
+        delivery.goes_on(tmp_path)
         make(delivery)
         with pytest.raises(PlaceError, match="No space left"):
             delivery.deliver()
+        assert "/b/smile.take/journal.mcap" in stored(FaultyFiles)
         fail(FaultyFiles, FULL, lambda action, path: False)
         delivery.deliver()
     assert stored(FaultyFiles) == WHOLE
@@ -173,24 +173,18 @@ def test_a_place_that_keeps_less_than_it_takes_is_found_out(tmp_path, kind):
     assert not stored(kind)
 
 
-@pytest.mark.parametrize("scheme", ["memory", "file"])
-def test_the_command_of_a_failed_delivery_copies_what_is_left(tmp_path, monkeypatch, scheme):
-    place = "/place" if scheme == "memory" else f"{tmp_path}/a place"
-
+def test_the_command_of_a_failed_delivery_copies_what_is_left(tmp_path, monkeypatch):
     def refused(self, item, meter):
         raise FULL
 
     monkeypatch.setattr(Delivery, "_put", refused)
     with pytest.raises(PlaceError) as caught:
-        deliver(Delivery(f"{scheme}://{place}/smile.mp4", scratch=tmp_path))
+        deliver(Delivery(f"file://{tmp_path}/a place/smile.mp4", scratch=tmp_path))
     python, option, code = shlex.split(str(caught.value).split("To copy it: ", 1)[1])
     assert (Path(python).is_file(), option) == (True, "-c")
-    exec(code)  # noqa: S102 - our own words, in this process since the memory is of it
-    if scheme == "memory":
-        assert stored(MemoryFileSystem) == {path.replace("/b/", "/place/"): data for path, data in WHOLE.items()}
-    else:
-        assert (tmp_path / "a place" / "smile.mp4").read_bytes() == VIDEO
-        assert (tmp_path / "a place" / "smile.take" / "take.json").read_bytes() == b"{}"
+    exec(code)  # noqa: S102 - our own words
+    assert (tmp_path / "a place" / "smile.mp4").read_bytes() == VIDEO
+    assert (tmp_path / "a place" / "smile.take" / "take.json").read_bytes() == b"{}"
 
 
 def test_credentials_are_in_no_error_of_a_delivery(tmp_path):
@@ -269,6 +263,63 @@ def test_pictures_are_delivered_in_place_of_those_of_a_longer_take(tmp_path, kin
     assert written(kind)[0] == record
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["journal.mcap", "journal.live.mcap"])
+@pytest.mark.parametrize("earlier", [{}, {"/b/smile.take/journal.mcap": b"earlier"}])
+def test_a_take_that_somebody_else_wrote_meanwhile_is_left_as_it_is(tmp_path, kind, name, earlier):
+    for path, data in earlier.items():
+        put(kind, path, data)
+    theirs = {**earlier, f"/b/smile.take/{name}": b"theirs"}
+    with Delivery(f"{kind.protocol}://b/smile.mp4", scratch=tmp_path) as delivery:
+        delivery.check()
+        make(delivery)
+        put(kind, f"/b/smile.take/{name}", b"theirs")
+        for _ in range(2):
+            with pytest.raises(PlaceError, match=rf"{kind.protocol}://b/smile\.take was written by somebody else") as caught:
+                delivery.deliver()
+            assert stored(kind) == theirs
+    assert f"all is in {delivery.local.parent.parent}" in str(caught.value)
+    assert delivery.local.read_bytes() == VIDEO
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_take_that_goes_on_is_compared_with_what_was_fetched(tmp_path, kind):
+    """It may change before the place is checked, but goes on from what was fetched."""
+    fetched = tmp_path / "fetched.take"
+    fetched.mkdir()
+    (fetched / "journal.mcap").write_bytes(b"as fetched")
+    for there, refused in [(b"as fetched", False), (b"meanwhile", True)]:
+        put(kind, "/b/smile.take/journal.mcap", there)
+        with Delivery(f"{kind.protocol}://b/smile.mp4", scratch=tmp_path) as delivery:
+            delivery.goes_on(fetched)
+            delivery.check()
+            make(delivery)
+            if refused:
+                with pytest.raises(PlaceError, match="somebody else"):
+                    delivery.deliver()
+            else:
+                delivery.deliver()
+        assert (stored(kind) == WHOLE) != refused
+
+
+def test_a_video_alone_can_be_put_beside_a_take_of_somebody_else(tmp_path):
+    with Delivery("faulty://b/smile.mp4", scratch=tmp_path) as delivery:
+        delivery.check()
+        put(FaultyFiles, "/b/smile.take/journal.mcap", b"theirs")
+        delivery.local.write_bytes(VIDEO)
+        assert delivery.deliver() == ("faulty://b/smile.mp4",)
+
+
+def test_who_may_not_read_can_still_replace_a_take(tmp_path):
+    put(Objects, "/b/smile.take/journal.mcap", b"earlier")
+    fail(Objects, PermissionError("no reading"), lambda action, path: action == "open")
+    with Delivery("s3://b/smile.mp4", scratch=tmp_path) as delivery:
+        delivery.check()
+        make(delivery)
+        delivery.deliver()
+    assert stored(Objects) == WHOLE
+
+
 def test_who_may_not_look_can_still_write(tmp_path):
     fail(Objects, PermissionError("no listing"), lambda action, path: action in ("list", "remove"))
     with Delivery("s3://b/smile.mp4", scratch=tmp_path) as delivery:
@@ -340,11 +391,20 @@ def test_an_output_that_is_a_folder_is_refused(tmp_path):
         ("faulty://b/smile.take", "folder of the take"),
         ("s4://b/smile.mp4", "no driver"),
         ("gs://b/smile.mp4", "pip install gcsfs"),
+        ("memory://b/smile.mp4", "gone when the program ends"),
+        ("Memory://b/frames/", "gone when the program ends"),
     ],
 )
 def test_what_cannot_be_an_output_is_refused(url, words):
     with pytest.raises(UsageError, match=words):
         Delivery(url)
+
+
+def test_a_name_alone_is_refused_without_its_driver():
+    check_output_url("gs://b/smile.mp4")
+    for url in ("memory://b/smile.mp4", "https://host/smile.mp4", "gs://b/smile.take", "gs://b/smile.mp4?x"):
+        with pytest.raises(UsageError):
+            check_output_url(url)
 
 
 def test_a_scratch_folder_that_cannot_be_made_is_told(tmp_path):

@@ -20,12 +20,15 @@ from cluster.commands.submit import VARIABLES
 from configs.cluster import builtin_profiles
 from runtime.cli import COMMANDS
 from runtime.metrics import METERS
+from runtime.version import VERSION
 from tests.architecture import MAY_IMPORT
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "cluster" / "deploy"
 OPTIONS = frozenset({"-o", "--worker-label", "--worker-gpus"})
 """Options of `animate` that may stand in the entrypoint."""
+RARE = ("restarts", "fallbacks", "objections", "rulings", "chunks")
+"""What a take may come without, or with one of; chunks, if something is the matter with them."""
 SERIES = re.compile(r"\bray_[a-z0-9_]+")
 
 
@@ -72,6 +75,18 @@ def board() -> Any:
     return json.loads((DEPLOY / "grafana.json").read_text(encoding="utf-8"))
 
 
+@pytest.fixture(scope="module")
+def page() -> str:
+    return (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
+
+
+def parsed(name: str, words: list[str]) -> argparse.Namespace:
+    """The words of a command, read by the parser that would read them."""
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    importlib.import_module(COMMANDS[name].module).describe(parser)
+    return parser.parse_args(words)
+
+
 def container(group: Any) -> Any:
     (one,) = group["template"]["spec"]["containers"]
     return one
@@ -113,10 +128,42 @@ def test_renderers_go_to_nodes_that_have_what_they_ask_for(groups, options):
 
 def test_groups_have_as_many_nodes_as_they_may(groups):
     assert set(groups) == {"head", "cpu", "gpu"}
-    assert groups["gpu"]["minReplicas"] == 0
     for name in ("cpu", "gpu"):
+        assert groups[name]["minReplicas"] == 0
         assert groups[name]["minReplicas"] <= groups[name]["replicas"] <= groups[name]["maxReplicas"]
         assert "nvidia.com/gpu" not in container(groups["cpu"])["resources"]["limits"]
+
+
+def test_no_node_waits_for_what_goes_elsewhere(groups, options):
+    """Renderers go to the label, and regions, which ask for no processor, go anywhere: nobody needs the processors' group."""
+    assert "--worker-label" in options
+    assert groups["cpu"]["replicas"] == 0
+
+
+def test_the_command_that_goes_on_places_renderers_as_the_first_one(job, options, page):
+    """It stands in a comment and on the page; its options are those of the entrypoint."""
+    text = (DEPLOY / "rayjob.yaml").read_text(encoding="utf-8")
+    lines = [*re.findall(r"#   textuportray (resume .*)", text), *re.findall(r"`textuportray (resume .*?)`", page)]
+    assert len(lines) == 2
+    for line in lines:
+        name, *words = shlex.split(line)
+        given = parsed(name, words)
+        assert given.runtime == "ray", "it would be rendered by the head alone"
+        assert given.worker_label == [options["--worker-label"]]
+        assert given.worker_gpus == options["--worker-gpus"]
+        assert given.take == f"{options['-o'].removesuffix('.mp4')}.take"
+
+
+def test_a_job_that_goes_on_takes_the_place_of_the_one_that_ended(job, page):
+    """KubeRay looks at nothing that is changed in a RayJob which has come to its end."""
+    for text in ((DEPLOY / "rayjob.yaml").read_text(encoding="utf-8"), page):
+        assert f"kubectl delete rayjob {job['metadata']['name']}" in text
+
+
+def test_no_key_stands_on_a_command_line(page):
+    for text in ((DEPLOY / "rayjob.yaml").read_text(encoding="utf-8"), page):
+        assert "--from-env-file" in text
+        assert "--from-literal" not in text
 
 
 def test_labels_stand_where_kuberay_takes_them(groups):
@@ -156,6 +203,10 @@ def test_nobody_runs_as_root(groups, steps):
         assert context["runAsNonRoot"] is True
         assert context["runAsUser"] == int(user) != 0
         assert container(group)["securityContext"]["allowPrivilegeEscalation"] is False
+
+
+def test_the_program_has_the_version_of_the_project(project):
+    assert project["project"]["version"] == VERSION
 
 
 def test_images_are_of_this_version(groups, project):
@@ -253,11 +304,24 @@ def test_the_dashboard_shows_every_meter_and_nothing_else(board):
     assert {known[series].name for series in shown} == set(METERS)
 
 
-def test_counters_are_shown_as_rates_and_gauges_as_they_are(board):
+def test_counters_are_shown_as_rates_or_counts_and_gauges_as_they_are(board):
     known = {series: meter for meter in METERS.values() for series in meter.series}
     for expression in expressions(board):
         for function, series in re.findall(r"(\w+)\((ray_\w+)", expression):
-            assert (function in ("rate", "increase")) == (known[series].kind != "gauge"), expression
+            assert (function in ("rate", "max_over_time")) == (known[series].kind != "gauge"), expression
+
+
+def test_what_is_rare_is_shown_as_counts(board):
+    """A counter is born with its first event, and a rate is about what comes after the first value."""
+    for panel in board["panels"]:
+        for target in panel["targets"]:
+            expression = target["expr"]
+            often = "assigned|rendered|written" in expression
+            if any(f"textuportray_{name}_total" in expression for name in RARE) and not often:
+                assert "rate(" not in expression
+                assert panel["type"] == "stat"
+                assert "$__range" in expression
+                assert target["instant"]
 
 
 def test_series_are_told_apart_by_tags_that_they_have(board):
@@ -273,11 +337,6 @@ def test_series_are_told_apart_by_tags_that_they_have(board):
 
 
 # ----------------------------------------------------------------------------------------------------------- the page
-
-
-@pytest.fixture(scope="module")
-def page() -> str:
-    return (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
 
 
 def test_the_page_explains_every_meter_with_its_tags(page):
@@ -302,9 +361,7 @@ def test_the_page_shows_commands_that_the_program_knows(page):
     commands = [shlex.split(line) for line in given if line]
     assert {words[0] for words in commands} == {"submit", "animate", "resume"}
     for name, *words in commands:
-        parser = argparse.ArgumentParser(exit_on_error=False)
-        importlib.import_module(COMMANDS[name].module).describe(parser)
-        parser.parse_args(words)
+        assert parsed(name, words).runtime == "ray", "that is what a cluster is for"
 
 
 def test_the_page_explains_every_option_of_submit_that_animate_lacks(page):

@@ -60,9 +60,24 @@ def test_a_mark_that_is_there_is_taken_away_before_the_work_begins(tmp_path):
 TAKE = ("journal.mcap", "motion.json", "take.json", "timeline.json")
 
 
+def test_a_job_that_has_begun_has_looked_for_its_marks(tmp_path, monkeypatch):
+    """Who leaves then takes them away."""
+    mark = tmp_path / ".mark"
+    mark.touch()
+    there: list[bool] = []
+
+    def printed(*_: object, **__: object) -> None:
+        there.append(mark.exists())
+
+    monkeypatch.setattr("builtins.print", printed)
+    entry.main(["--shared", str(mark), "--", "plan"])
+    assert there[0] is False
+
+
 def test_a_folder_that_is_another_one_here_ends_the_job_before_it_begins(tmp_path, capsys):
     assert entry.main(["--shared", str(tmp_path / "out" / ".mark"), "--", "plan", DIRECTION, "-o", "motion.json"]) == 1
-    said = capsys.readouterr().err
+    begun, said = capsys.readouterr().err.splitlines()
+    assert begun.startswith(BEGUN), "what is said before is of Ray"
     assert said.startswith(f"textuportray: {tmp_path / 'out'} on ")
     assert "is not the folder of that name where it was handed in" in said
     assert "Name a URL such as s3://bucket/smile.mp4" in said
@@ -79,10 +94,10 @@ def test_a_python_without_the_programs_packages_is_named(tmp_path):
         check=False,
     )
     assert done.returncode == 1
-    assert done.stdout.startswith(f"{BEGUN} of nobody on ")
-    assert re.fullmatch(
-        rf"textuportray: {re.escape(sys.executable)} on .* has no ai_edge_litert, av, .*`ray start`\.\n", done.stderr
-    )
+    assert done.stdout == ""
+    begun, said = done.stderr.splitlines()
+    assert begun.startswith(f"{BEGUN} of nobody on ")
+    assert re.fullmatch(rf"textuportray: {re.escape(sys.executable)} on .* has no ai_edge_litert, av, .*`ray start`\.", said)
 
 
 def test_what_is_needed_is_what_is_declared():

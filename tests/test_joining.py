@@ -294,23 +294,3 @@ def test_a_service_of_a_cluster_is_not_taken_for_the_cluster(address: str, monke
 )
 def test_what_ray_complains_of_becomes_a_paragraph(said: str, told: str):
     assert told in joining._reason(said, "at a:1", "Do this.")
-
-
-def stopped_as_by_ray() -> None:
-    """A signal that comes when Ray has taken it over."""
-    with joining._handlers_kept():
-        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(number))
-        signal.raise_signal(signal.SIGTERM)
-
-
-def test_a_signal_that_comes_while_ray_starts_reaches_whom_it_is_for():
-    came: list[int] = []
-    before = signal.signal(signal.SIGTERM, lambda number, _: came.append(number))
-    try:
-        ours = signal.getsignal(signal.SIGTERM)
-        with pytest.raises(SystemExit):
-            stopped_as_by_ray()
-        assert came == [signal.SIGTERM]
-        assert signal.getsignal(signal.SIGTERM) is ours
-    finally:
-        signal.signal(signal.SIGTERM, before)

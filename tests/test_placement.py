@@ -19,8 +19,10 @@ from runtime.onray.placement import (
     parse_worker_labels,
     parse_worker_resources,
     parse_workers,
+    pinned,
     refusal,
     shortage,
+    suited,
     worker_count,
 )
 from runtime.options import UsageError
@@ -223,3 +225,77 @@ def test_there_is_no_shortage_while_one_worker_can_start():
     assert shortage(Placement(workers=9), [HEAD]) is None
     assert shortage(Placement(gpus=0.5), [node("gpu-1", cpus=1, gpus=1, free={"CPU": 1, "GPU": 1})]) is None
     assert shortage(Placement(gpus=0.5), [node("gpu-1", cpus=1, gpus=1, free={"CPU": 1, "GPU": 0.5})]) is None
+
+
+# -------------------------------------------------------------------------------------------------------------- labels
+
+
+@pytest.mark.parametrize(
+    ("condition", "value", "fits"),
+    [
+        ("render", "render", True),
+        ("render", "spot", False),
+        ("render", None, False),
+        ("!spot", "render", True),
+        ("!spot", "spot", False),
+        ("!spot", None, True),
+        ("in(render, spare)", "spare", True),
+        ("in(render,spare)", "spare", True),
+        ("in(render, spare)", "spot", False),
+        ("in(render, spare)", None, False),
+        ("!in(spot, plan)", "render", True),
+        ("!in(spot, plan)", "plan", False),
+        ("!in(spot, plan)", None, True),
+        ("in", "in", True),
+    ],
+)
+def test_a_condition_on_a_label_means_what_it_means_to_ray(condition: str, value: str | None, fits: bool):
+    there = node("a", cpus=4, labels={} if value is None else {"pool": value})
+    asked = Placement(labels={"pool": condition})
+    assert (refusal(asked, [there]) is None) is fits
+    assert (worker_count(asked, [there]) > 1) is fits
+
+
+def test_nodes_that_fit_no_condition_are_refused_without_advice_that_cannot_work():
+    told = refusal(Placement(labels={"pool": "!render", "zone": "in(a, b)"}), [HEAD, GPU_1])
+    assert "nodes with pool=!render and zone=in(a, b), and no node" in str(told)
+    assert "(head: no label, gpu-1: pool=render)" in str(told)
+    assert str(told).endswith("or start nodes with labels that fit.")
+    told = refusal(Placement(labels={"pool": "a", "zone": "b"}), [HEAD])
+    assert str(told).endswith("or start nodes with `ray start --labels pool=a,zone=b`.")
+
+
+# -------------------------------------------------------------------------------------------------------------- device
+
+
+@pytest.mark.parametrize(
+    ("asked", "device", "usual", "gpus"),
+    [
+        (None, "auto", None, None),
+        (None, "auto", 0.5, 0.5),
+        (None, "cuda", None, None),
+        (None, "cuda", 1, 1),
+        (None, "cpu", None, 0),
+        (None, "cpu", 1, 0),
+        (0, "auto", 1, 0),
+        (0, "cpu", 1, 0),
+        (2, "auto", 1, 2),
+        (1, "cpu", None, 1),  # a way to choose nodes
+    ],
+)
+def test_who_computes_on_processors_has_no_gpu_unless_that_was_asked_for(
+    asked: float | None, device: str, usual: float | None, gpus: float | None
+):
+    assert suited(Placement(workers=3, gpus=asked), device, usual) == Placement(workers=3, gpus=gpus)
+
+
+@pytest.mark.parametrize(("asked", "usual"), [(0, 1), (None, 0)])
+def test_no_gpu_is_no_place_to_compute_on_one(asked: float | None, usual: float):
+    with pytest.raises(UsageError, match=r"--device cuda .* --worker-gpus 0 .* Leave one of them out"):
+        suited(Placement(gpus=asked), "cuda", usual)
+
+
+def test_what_the_cluster_decides_is_decided_once_for_all_workers():
+    assert pinned(Placement(cpus=2), [HEAD, GPU_1]) == Placement(cpus=2, gpus=1)
+    assert pinned(Placement(), [HEAD]) == Placement(gpus=0)
+    assert pinned(Placement(gpus=0.5), [HEAD]) == Placement(gpus=0.5)

@@ -1,6 +1,9 @@
+import contextlib
+import http.server
 import os
 import subprocess
 import sys
+import threading
 
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import pytest
 
 from runtime.errors import exit_code, paragraph
 from runtime.options import UsageError
-from runtime.places import PlaceError, fetch_folder, fetched
+from runtime.places import PlaceError, fetch_folder, fetched, fetched_of
 from tests.faulty_files import FaultyFiles, faulty_files
 
 PORTRAIT = bytes(range(256)) * 20
@@ -130,6 +133,48 @@ def test_folders_and_pipes_are_not_read(tmp_path):
         fetched(f"file://{tmp_path}/pipe.png", 10, tmp_path)
 
 
+@contextlib.contextmanager
+def web_server(pages):
+    """A server of the simplest kind, which gives a page as a whole or not at all."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            self.send_response(200 if self.path in pages else 404)
+            self.send_header("Content-Length", str(len(pages.get(self.path, b""))))
+            self.end_headers()
+
+        def do_GET(self):
+            self.do_HEAD()
+            with contextlib.suppress(OSError):  # who asks may have read enough
+                self.wfile.write(pages.get(self.path, b""))
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_the_web_is_read_without_asking_for_parts(tmp_path):
+    """Nine megabytes: more than fsspec asks for at once."""
+    pages = {"/ada.png?sig=a/b": bytes(9_000_000), "/smile.take/journal.live.mcap": b"journal"}
+    with web_server(pages) as host:
+        assert fetched(f"{host}/ada.png?sig=a/b", 9_000_000, tmp_path) == tmp_path / "ada.png"
+        assert (tmp_path / "ada.png").stat().st_size == 9_000_000
+        with pytest.raises(PlaceError, match="more than the 8,999,999 bytes"):
+            fetched(f"{host}/ada.png?sig=a/b", 8_999_999, tmp_path)
+        with pytest.raises(UsageError, match="no such file"):
+            fetched(f"{host}/bob.png", 10, tmp_path)
+        assert fetched_of(f"{host}/smile.take", ("journal.mcap", "journal.live.mcap"), tmp_path)
+
+
 @pytest.mark.parametrize(
     ("url", "words"),
     [
@@ -211,6 +256,26 @@ def test_a_folder_that_breaks_off_leaves_nothing(tmp_path):
     FaultyFiles.fault = staticmethod(fault)
     with pytest.raises(PlaceError, match="gone"):
         fetch_folder("faulty://takes/smile.take", tmp_path / "smile.take")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("ending", ["", "/"])
+def test_the_first_of_some_files_that_is_there_is_fetched_alone(tmp_path, ending):
+    put_take()
+    names = ("journal.live.mcap", "motion.json", "journal.mcap")
+    assert fetched_of(f"faulty://takes/smile.take{ending}", names, tmp_path) == tmp_path / "motion.json"
+    assert read(tmp_path) == {"motion.json": b"motion"}
+    assert not any(line.startswith(("list", "open /takes/smile.take/journal")) for line in FaultyFiles.log)
+    assert fetched_of("faulty://takes/smile.take", ("chunks", "none"), tmp_path) is None
+
+
+def test_one_of_some_files_has_a_limit_and_is_whole_or_not_there(tmp_path):
+    put_take()
+    with pytest.raises(PlaceError, match="5 bytes"):
+        fetched_of("faulty://takes/smile.take", ("motion.json",), tmp_path, limit_bytes=5)
+    failing("read", PermissionError("Forbidden"))
+    with pytest.raises(UsageError, match="Forbidden"):
+        fetched_of("faulty://takes/smile.take", ("motion.json",), tmp_path)
     assert not list(tmp_path.iterdir())
 
 

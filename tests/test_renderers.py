@@ -9,7 +9,7 @@ import pytest
 from renderer.weights import Weights
 from runtime import renderers
 from runtime.options import UsageError
-from runtime.renderers import TABLES, model_records, open_renderer, pick_device
+from runtime.renderers import TABLES, model_records, open_renderer, opener_of, pick_device
 from tests.wheels import FakePip, catalogue
 
 
@@ -24,6 +24,23 @@ def test_a_gpu_is_taken_unless_the_processor_is_asked_for(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     assert pick_device("auto") == pick_device("cuda") == "cuda"
     assert pick_device("cpu") == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("device", "gpus", "opened"),
+    [
+        ("auto", 1.0, "cuda"),
+        ("auto", 0.5, "cuda"),
+        ("auto", 0.0, "cpu"),
+        ("cpu", 1.0, "cpu"),
+        ("cuda", 0.0, "cuda"),  # which is refused where there is none
+    ],
+)
+def test_the_gpus_of_a_process_decide_where_it_computes(monkeypatch, device, gpus, opened):
+    asked: list[tuple[str, str]] = []
+    monkeypatch.setattr(renderers, "open_renderer", lambda *words: asked.append(words))
+    opener_of("puppet", device, gpus)()
+    assert asked == [("puppet", opened)]
 
 
 def test_models_are_recorded_with_licence_and_digest(tmp_path):

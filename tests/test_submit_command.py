@@ -1,4 +1,4 @@
-"""`submit`: a take made, stopped and gone on with as a job of a real cluster that asks for a token; what is refused before."""
+"""`submit`: a take made, stopped and gone on with as a job of a real cluster that asks for a token."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ import pytest
 
 from PIL import Image
 
-from cluster.commands import submit
 from cluster.entry import BEGUN
-from cluster.jobs import JobServer
 from protocol.journal import read_journal
 from renderer.video import probe
 from runtime.cli import main
+from tests.away import away_url
 from tests.heads import Head, head
-from tests.program import at_home, command, left, planned, refused
+from tests.program import at_home, command, left
 
 pytestmark = pytest.mark.ray
 
@@ -138,7 +137,7 @@ def test_a_take_that_is_stopped_goes_on_as_a_job_and_comes_to_the_same(cluster, 
         "--size",
         "512",
         "-o",
-        f"{place.as_uri()}/out.mp4",
+        away_url(place / "out.mp4"),
         "--dashboard",
         cluster.dashboard,
     )
@@ -157,7 +156,7 @@ def test_a_take_that_is_stopped_goes_on_as_a_job_and_comes_to_the_same(cluster, 
     assert told == "textuportray: the job was stopped by SIGINT. "
     program, name, *more = shlex.split(rest)
     assert (program, name) == ("textuportray", "submit")
-    assert more[:2] == ["--resume", f"{place.as_uri()}/out.take"]
+    assert more[:2] == ["--resume", away_url(place / "out.take")]
     Path(portrait).unlink()
     assert submitted(cluster, *more).returncode == 0
     assert probe(place / "out.mp4").frames == 200
@@ -193,128 +192,3 @@ def test_who_has_no_token_is_told_how_to_give_it(cluster, portrait, token):
     said = paragraph(submitted(cluster, portrait, DIRECTION, "-o", "out.mp4", **token))
     assert "asks for a token, and the one given is missing or wrong. Set RAY_AUTH_MODE=token" in said
     assert cluster.environment["RAY_AUTH_TOKEN"] not in said
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ([], "PORTRAIT is missing"),
-        (["me.png"], "DIRECTION is missing"),
-        (["me.png", DIRECTION], "-o FILE is missing"),
-        (["me.png", DIRECTION, "-o", "out.avi"], "the ending .avi says no format"),
-        (["me.png", DIRECTION, "-o", "s3://bucket/out.avi"], "the ending .avi says no format"),
-        (["me.png", DIRECTION, "-o", "out.mp4", "--seconds", "0"], "--seconds '0' is not a length"),
-        (["me.png", DIRECTION, "-o", "out.mp4", "--workers", "none"], "--workers"),
-        (["me.png", DIRECTION, "-o", "out.mp4", "--address", "h:1"], "--address has no meaning for a job"),
-        (["me.png", DIRECTION, "-o", "s3://key:secret@bucket/out.mp4"], "s3://bucket/out.mp4 was given with credentials"),
-        (["me.png", DIRECTION, "-o", "out.mp4", "--constraints", "none.yaml"], "none.yaml: cannot be read"),
-        (["me.png", DIRECTION, "-o", "out.mp4", "--working-dir", "none"], "--working-dir none is no folder"),
-        (["me.png", DIRECTION, "-o", "out.mp4", "--working-dir", "inner"], "me.png lies outside of inner"),
-        (["nobody.png", DIRECTION, "-o", "out.mp4"], "nobody.png does not exist"),
-        (["me.png", "--resume", "out.take"], "Leave PORTRAIT, DIRECTION and -o out"),
-        (["--resume", "out.take"], "out.take does not exist"),
-        (["--resume", "s3://key:secret@bucket/out.take"], "was given with credentials"),
-        (["me.png", DIRECTION, "-o", "out.mp4", "--dashboard", "ray://h:1"], "is not the address of a cluster's dashboard"),
-    ],
-)
-def test_what_cannot_be_asked_for_is_refused_before_anything_is_sent(capsys, words, said):
-    Image.new("RGB", (8, 8)).save("me.png")
-    Path("inner").mkdir()
-    printed = refused(capsys, "submit", *words)
-    assert said in printed
-    assert "secret" not in printed
-
-
-# -------------------------------------------------------------------------------------------------------- its command
-
-
-@pytest.fixture
-def words_of(monkeypatch):
-    """The words that the command line gets in the job, and the folder's files of the user's."""
-
-    class Sent(Exception):
-        pass
-
-    def sends(*words: str) -> tuple[list[str], list[str]]:
-        def hold(address: str | None) -> None:
-            raise Sent
-
-        made: list[tuple[list[str], list[str]]] = []
-        real = submit._command
-
-        def spied(options, package):
-            found = real(options, package)
-            inputs = package.folder / "inputs"
-            made.append((found[0], left(inputs) if inputs.exists() else []))
-            return found
-
-        monkeypatch.setattr(submit, "_command", spied)
-        monkeypatch.setattr(JobServer, "at", hold)
-        assert main(["submit", *words]) == 1
-        return made[0]
-
-    return sends
-
-
-def test_every_option_of_animate_reaches_the_job(words_of, tmp_path):
-    """Those with a value, given one that is not the usual; read by the parser of `animate` they come to the same."""
-    import argparse  # noqa: PLC0415
-
-    from runtime.commands import animate  # noqa: PLC0415
-
-    Image.new("RGB", (8, 8)).save("-me.png")
-    table = tmp_path / "mine.yaml"
-    table.write_bytes((ROOT / "configs" / "gestures.yaml").read_bytes())
-    given = ["--seconds=3", "--fps=12", "--seed=5", "--emotion=nervous", "--no-idle", "--no-negotiation", "--explain", "--json"]
-    given += ["--gestures=mine.yaml", "--size=64", "--face=2", "--background=#102030", "--sheet=s3://b/a.png", "--device=cpu"]
-    given += [
-        "--profile=gpu",
-        "--workers=3",
-        "--worker-gpus=0.5",
-        "--worker-cpus=2",
-        "--worker-label=a=b",
-        "--worker-label=c=d",
-    ]
-    given += ["--worker-resource=disk=1", "--output=s3://b/a.mp4", "--debug"]
-    made, inputs = words_of(*given, "--", "-me.png", 'She\'s "sad"; $HOME')
-    assert inputs == ["-me.png", "mine.yaml"]
-    parser = argparse.ArgumentParser()
-    animate.describe(parser)
-    parser.add_argument("--debug", action="store_true")
-    assert made[0] == "animate"
-    sent, asked = parser.parse_args(made[1:]), parser.parse_args([*given, "--", "-me.png", 'She\'s "sad"; $HOME'])
-    assert (sent.portrait, str(sent.gestures)) == ("inputs/-me.png", "inputs/mine.yaml")
-    sent.portrait, sent.gestures = asked.portrait, asked.gestures
-    assert sent == asked
-    usual = vars(parser.parse_args(["p", "d", "-o", "o"]))
-    same = {name for name, value in vars(asked).items() if usual[name] == value}
-    assert same == {"constraints", "renderer", "runtime", "address"}, "an option that this test does not know"
-
-
-def test_paths_are_made_full_and_urls_stay_as_they_are(words_of, tmp_path):
-    Image.new("RGB", (8, 8)).save("me.png")
-    made, _ = words_of("me.png", DIRECTION, "-o", "frames/", "--sheet", "s3://b/a.png")
-    assert f"--output={tmp_path}/frames/" in made
-    assert "--sheet=s3://b/a.png" in made
-    made, inputs = words_of("s3://b/me.png", DIRECTION, "-o", "s3://b/a.mp4")
-    assert made[-2:] == ["s3://b/me.png", DIRECTION]
-    assert inputs == []
-
-
-def test_a_folder_of_the_users_goes_as_it_is(words_of):
-    Path("work").mkdir()
-    Image.new("RGB", (8, 8)).save("work/me.png")
-    made, inputs = words_of("work/me.png", DIRECTION, "-o", "s3://b/a.mp4", "--working-dir", "work")
-    assert made[-2:] == ["me.png", DIRECTION]
-    assert inputs == []
-    assert left(Path()) == ["work", "work/me.png"]
-
-
-def test_a_portrait_that_lies_here_goes_into_the_take_that_is_gone_on_with(words_of, tmp_path):
-    planned(tmp_path)
-    record = json.loads(Path("motion.take/take.json").read_bytes())
-    Path("me.png").write_bytes(b"a picture")
-    Path("motion.take/take.json").write_text(json.dumps({**record, "film": {"portrait": str(tmp_path / "me.png")}}))
-    made, _ = words_of("--resume", "motion.json", "--explain")
-    assert made == ["resume", "--explain", "--runtime=ray", "--", str(tmp_path / "motion.json")]
-    assert Path("motion.take/portrait/me.png").read_bytes() == b"a picture"

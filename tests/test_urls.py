@@ -2,7 +2,8 @@ import pytest
 
 from fsspec.config import conf
 
-from runtime.urls import is_url, said_safely, scheme_of, shown
+from runtime.options import UsageError
+from runtime.urls import is_url, is_web, local_name, name_of, parent_of, said_safely, scheme_of, shown
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,56 @@ def test_all_else_is_a_path(text):
 
 def test_a_scheme_is_told_in_small_letters():
     assert scheme_of("S3://Bucket/A.mp4") == "s3"
+    assert is_web("HTTPS://host/a.png")
+    assert not is_web("s3://host/a.png")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("file:///a/b.png", "/a/b.png"),
+        ("FILE://localhost/a/frames/", "/a/frames/"),
+        ("local:///a b.png", "/a b.png"),
+        ("file:///a%20b/caf%C3%A9%5B1%5D.png", "/a b/café[1].png"),
+        ("file:///a/%E2%82%AC%25.mp4", "/a/€%.mp4"),
+        ("file:///a%20b/%05d.png", "/a b/%05d.png"),
+        ("file:///a/f_%5d.png", "/a/f_%5d.png"),
+        ("file:///a/%d.png", "/a/%d.png"),
+        ("file:///a%00b%0A", "/a%00b%0A"),
+        ("s3://bucket/a%20b.png", "s3://bucket/a%20b.png"),
+        ("simplecache::file:///a", "simplecache::file:///a"),
+        ("a b%20.png", "a b%20.png"),
+        ("file:/a", "file:/a"),
+        ("file", "file"),
+    ],
+)
+def test_a_url_of_this_machine_is_a_path(text, name):
+    assert local_name(text) == name
+
+
+@pytest.mark.parametrize(
+    "text", ["file://", "file://a.png", "file://host/a.png", "file://~/a.png", "local://a", "file://localhost"]
+)
+def test_a_url_of_this_machine_has_the_whole_path(text):
+    with pytest.raises(UsageError, match="names no file of this machine"):
+        local_name(text)
+
+
+@pytest.mark.parametrize(
+    ("url", "name", "parent"),
+    [
+        ("s3://b/x/a#1.png", "a#1.png", "s3://b/x"),
+        ("s3://b/a.png?versionId=1", "a.png", "s3://b"),
+        ("s3://b/frames/", "frames", "s3://b"),
+        ("https://host/x/a.png?sig=a/b#top", "a.png", "https://host/x"),
+        ("https://host/", "", "https://"),
+        ("memory://a.png", "a.png", "memory://"),
+        ("memory:///a.png", "a.png", "memory:///"),
+    ],
+)
+def test_a_url_has_a_name_in_a_folder(url, name, parent):
+    assert name_of(url) == name
+    assert parent_of(url) == parent
 
 
 @pytest.mark.parametrize(

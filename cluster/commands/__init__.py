@@ -1,1 +1,1 @@
-"""Commands about takes at scale, one module each; `runtime/cli.py` names them."""
+"""Commands about takes at scale; `runtime/cli.py` names them. What `submit` is asked for has a module of its own."""

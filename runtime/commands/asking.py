@@ -144,7 +144,9 @@ def add_base_options(parser: argparse.ArgumentParser, usual: str) -> None:
     )
     parser.add_argument("--profile", metavar="NAME", help="how the cluster is used, by configs/cluster.yaml (default laptop)")
     parser.add_argument("--workers", metavar="N", help="renderers at once (default: as many as fit)")
-    parser.add_argument("--worker-gpus", metavar="X", help="GPUs of each renderer, or a share of one such as 0.5")
+    parser.add_argument(
+        "--worker-gpus", metavar="X", help="GPUs of each renderer, 0 for processors alone, or a share such as 0.5"
+    )
     parser.add_argument("--worker-cpus", metavar="X", help="CPUs of each renderer")
     parser.add_argument("--worker-label", action="append", default=[], metavar="KEY=VALUE", help="label of its node")
     parser.add_argument("--worker-resource", action="append", default=[], metavar="NAME=X", help="resource of its own kind")
@@ -191,15 +193,18 @@ def base_options(options: argparse.Namespace) -> BaseOptions:
             raise UsageError(f"{unused[0]} says how Ray is used, and --runtime inline does without it. Leave one of them out.")
     profile = builtin_profiles().named(options.profile or DEFAULT)
     worker = profile.worker
-    return BaseOptions(
+    asked = BaseOptions(
         runtime=options.runtime,
         address=options.address,
         profile=profile,
         placement=placement.Placement(
             workers=profile.workers if options.workers is None else placement.parse_workers(options.workers),
-            gpus=worker.gpus if options.worker_gpus is None else placement.parse_worker_gpus(options.worker_gpus),
+            gpus=None if options.worker_gpus is None else placement.parse_worker_gpus(options.worker_gpus),
             cpus=worker.cpus if options.worker_cpus is None else placement.parse_worker_cpus(options.worker_cpus),
             labels={**worker.labels, **placement.parse_worker_labels(options.worker_label)},
             resources={**worker.resources, **placement.parse_worker_resources(options.worker_resource)},
         ),
     )
+    if asked.runtime == "ray":
+        asked.placed(getattr(options, "device", "auto"))  # a take that goes on has its device in its record
+    return asked

@@ -10,14 +10,15 @@ Rules
 - All other code reads and writes local files. Whatever the user reads has the names that were given, without credentials:
   in results, in errors and in the take's record.
 - A take that is stopped or fails is delivered as far as it got, its journal first, so that it can go on anywhere.
-- A take whose portrait would not be found again, since it lies on another machine or in the folder of a job, keeps a copy.
+- A take whose portrait may not be found again, since it was fetched, lies on another machine or in the folder of a job, keeps a
+  copy, which goes before what is there under its name: that may be another picture by then, or ask for a signature.
+- What is only read is fetched and goes nowhere; of a take, no more than what is looked at.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shlex
 import shutil
 import tempfile
@@ -31,12 +32,13 @@ from protocol.journal import Record
 from protocol.messages import TakeOpened
 from runtime.delivery import Delivery
 from runtime.errors import EXIT_CODES, paragraph
+from runtime.options import UsageError
 from runtime.outputs import TakeFiles, copy_file
-from runtime.places import MAX_INPUT, Place, PlaceError, explained, fetch_folder, fetched
+from runtime.places import MAX_FOLDER, MAX_INPUT, Place, PlaceError, explained, fetch_folder, fetched, fetched_of
 from runtime.progress import Progress
 from runtime.take_error import TakeError
-from runtime.takes import record_of
-from runtime.urls import is_url, shown
+from runtime.takes import JOURNALS, record_of
+from runtime.urls import is_url, local_name, name_of, parent_of, shown
 
 if TYPE_CHECKING:
     from runtime.commands.showing import Filmed
@@ -44,8 +46,6 @@ if TYPE_CHECKING:
 
 PORTRAIT = "portrait"
 """The folder in that of a take which holds a copy of its portrait."""
-_SEEN = re.compile(r", or see how far it got with: textuportray replay [^ ]*://.*?(?=\.(?: |$))")
-"""Advice that a URL is no use to: `replay` reads what is here."""
 _IN_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Set in a job of Ray's, whose working directory is gone some time after it."""
 
@@ -64,7 +64,7 @@ def placed(progress: Progress) -> Iterator[Places]:
         except tuple(EXIT_CODES) as error:
             if (text := places.named(str(error))) == str(error):
                 raise
-            raise type(error)(_SEEN.sub("", text)) from error
+            raise type(error)(text) from error
         finally:
             places.tidy()
 
@@ -94,13 +94,8 @@ class Places:
             UsageError: the URL names nothing that can be read.
             PlaceError: it cannot be fetched.
         """
-        if not is_url(text):
-            return Path(text)
-        self._progress.phase("fetching the portrait")
-        local = fetched(text, MAX_INPUT, self._scratch())
-        self._progress.finish()
-        self._names[str(local)] = shown(text)
-        return local
+        text = local_name(text)
+        return self._fetched(text, "the portrait") if is_url(text) else Path(text)
 
     def motion(self, text: str) -> Path:
         """A motion as something local: its file, or the folder of its take.
@@ -109,18 +104,13 @@ class Places:
             UsageError: there is none.
             PlaceError: it cannot be fetched.
         """
+        text = local_name(text)
         if not is_url(text):
             return Path(text)
-        if not text.endswith(".json"):
-            return self._fetched_take(text)
-        self._progress.phase("fetching the motion")
-        local = fetched(text, MAX_INPUT, self._scratch())
-        self._progress.finish()
-        self._names[str(local)] = shown(text)
-        return local
+        return self._fetched(text, "the motion") if text.endswith(".json") else self._fetched_take(text)
 
     def portrait_of(self, film: Mapping[str, Any], folder: Path) -> Path:
-        """The portrait of a take as a local file: that which its record names, or the copy that it keeps.
+        """The portrait of a take as a local file: the copy that it keeps, or that which its record names.
 
         Args:
             film: how the take is to be rendered, by its record.
@@ -130,9 +120,51 @@ class Places:
             UsageError: the URL names nothing that can be read.
             PlaceError: it cannot be fetched.
         """
-        local = self.portrait(film["portrait"])
-        copy = folder / PORTRAIT / local.name
-        return copy if copy.is_file() and not local.is_file() else local
+        text = film["portrait"]
+        copy = folder / PORTRAIT / (name_of(text) if is_url(text) else Path(text).name)
+        if copy.is_file():
+            return copy
+        try:
+            return self.portrait(text)
+        except (UsageError, PlaceError) as error:
+            raise type(error)(f"{error} Or put the picture that the take was begun with into the take, as {copy}.") from error
+
+    def journal(self, text: str, *beside: str) -> Path:
+        """A take that is only read, given by its output, its folder or its journal, as something local.
+
+        Args:
+            text: the take.
+            beside: files that are wanted besides the journal, by their names in the take's folder.
+
+        Raises:
+            UsageError: it cannot be read.
+            PlaceError: it cannot be fetched.
+        """
+        text = local_name(text)
+        if not is_url(text):
+            return Path(text)
+        name = Place.at(text).name
+        is_journal = name.endswith(".mcap")
+        url = parent_of(text) if is_journal else take_url(text)
+        self._progress.phase(f"fetching the journal of {shown(url)}")
+        scratch = self._scratch()
+        folder = scratch / (name_of(url) or "take")
+        folder.mkdir()
+        self._names[str(folder)] = shown(url)
+        local = fetched(text, MAX_FOLDER, folder) if is_journal else fetched_of(url, JOURNALS, folder)
+        if local is None:
+            raise UsageError(
+                f"{shown(url)} has no journal, so there is no take to look at. Name a .take folder, the journal in it, or an "
+                "output with its folder."
+            )
+        for each in beside:
+            fetched_of(url, (each,), folder)
+        if beside and name.endswith(".json"):  # a motion, which may have been changed since
+            local = scratch / name
+            self._names[str(local)] = shown(text)
+            fetched_of(parent_of(text), (name,), scratch)
+        self._progress.finish()
+        return local
 
     def take(self, text: str) -> Path:
         """A take, given by its output, its folder or its journal, as something local; what comes of it goes back to its place.
@@ -141,6 +173,7 @@ class Places:
             UsageError: there is none.
             PlaceError: it cannot be fetched.
         """
+        text = local_name(text)
         if not is_url(text):
             return Path(text)
         local = self._fetched_take(text)
@@ -150,11 +183,21 @@ class Places:
             return local
         ending = f"{Path(name).with_suffix(Path(output).suffix)}{'/' if output.endswith('/') else ''}"
         folder = TakeFiles.beside(Path(self.output(f"{above}/{ending}"))).folder
+        self._deliveries[-1].goes_on(local)
         shutil.move(local, folder)
         return folder
 
+    def _fetched(self, url: str, what: str) -> Path:
+        """A file, fetched."""
+        self._progress.phase(f"fetching {what}")
+        local = fetched(url, MAX_INPUT, self._scratch())
+        self._progress.finish()
+        self._names[str(local)] = shown(url)
+        return local
+
     def _fetched_take(self, text: str) -> Path:
         """The folder of a take, fetched."""
+        _ = Place.at(text).name  # of which there has to be one
         url = take_url(text)
         self._progress.phase(f"fetching {shown(url)}")
         local = self._scratch() / url.rpartition("/")[2]
@@ -172,6 +215,7 @@ class Places:
             UsageError: the URL cannot be an output.
             PlaceError: its place cannot be reached.
         """
+        text = local_name(text)
         if not is_url(text):
             return text
         delivery = self._stack.enter_context(Delivery(text))
@@ -188,6 +232,7 @@ class Places:
             UsageError: the URL cannot be that of a file to write.
             PlaceError: its place cannot be reached.
         """
+        text = local_name(text)
         if not is_url(text):
             return Path(text)
         local = self._deliveries[0].also(text) if self._deliveries else Path(self.output(text))
@@ -257,14 +302,15 @@ class Places:
             files: of the take.
         """
         fleeting = _IN_JOB in os.environ and portrait.resolve().is_relative_to(Path.cwd().resolve())
-        needed = (bool(self._deliveries) or fleeting) and str(portrait) not in self._names
+        needed = bool(self._deliveries) or fleeting or str(portrait) in self._names
         kept = files.folder / PORTRAIT
 
         def heard(record: Record) -> None:
-            if needed and isinstance(record.message, TakeOpened):
+            if isinstance(record.message, TakeOpened):
                 shutil.rmtree(kept, ignore_errors=True)  # of an earlier take
-                kept.mkdir()
-                copy_file(portrait, kept / portrait.name)
+                if needed:
+                    kept.mkdir()
+                    copy_file(portrait, kept / portrait.name)
 
         return heard
 

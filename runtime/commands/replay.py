@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ EXAMPLES = """examples:
   textuportray replay motion.take
   textuportray replay motion.take --region eyes --until 40
 
-TAKE is a motion or video, its .take folder, or the journal in it. Needs neither the network nor what the take was made with."""
+TAKE is a motion or video, its .take folder, or the journal in it; also a URL. What the take was made with is not needed."""
 
 
 def describe(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("take", metavar="TAKE", type=Path, help="the take")
+    parser.add_argument("take", metavar="TAKE", help="the take")
     parser.add_argument("--until", metavar="SEQ", help="stop after this record, a number from 1 (see --numbers)")
     parser.add_argument("--region", choices=("brows", "eyes", "mouth", "head"), help="only what concerns one region")
     parser.add_argument("--numbers", action="store_true", help="show the place of each record in the journal")
@@ -36,11 +36,18 @@ def run(options: argparse.Namespace, stopper: Stopper) -> int:
     """Print the conversation, then run the machines over it."""
     from protocol.conversation import Conversation
     from protocol.replay import Replay
+    from runtime.commands.placing import placed
     from runtime.options import parse_place
+    from runtime.progress import Progress
     from runtime.takes import open_take
 
     until = None if options.until is None else parse_place(options.until)
-    journal = open_take(options.take)
+    progress = Progress(sys.stderr, time.monotonic)
+    try:
+        with placed(progress) as places:
+            journal = open_take(places.journal(options.take))
+    finally:
+        progress.interrupt()
     records = [record for record in journal.records if until is None or record.seq <= until]
     rules, constraints = constraints_of(journal)
     reasons = {rule.id: rule.why for rule in rules.rules}

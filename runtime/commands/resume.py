@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import sys
 import time
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from runtime.studio import Stage
     from runtime.take import Past, TakeResult
 
+_IN_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+"""Set in a job of Ray's, which is there to use the cluster."""
 EXAMPLES = """examples:
   textuportray resume smile.take
   textuportray resume smile.mp4
@@ -73,7 +76,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("take", metavar="TAKE", help="an output, its .take folder, or the journal")
     parser.add_argument("--explain", action="store_true", help="show each beat, its acts and the words they come from")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    asking.add_base_options(parser, "inline")
+    asking.add_base_options(parser, "ray" if _IN_JOB in os.environ else "inline")
 
 
 def run(options: argparse.Namespace, stopper: Stopper) -> int:

@@ -11,8 +11,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +31,17 @@ from runtime.fitting import as_rendered, fitted
 from runtime.inline import InlineBase
 from runtime.metrics import TakeMeter
 from runtime.onray.joining import Trial, joined
+from runtime.onray.placement import nodes, pinned
 from runtime.options import FilmOptions, parse_fps
 from runtime.outputs import TakeFiles, write_record
 from runtime.production import Order, make_take
 from runtime.progress import Progress
-from runtime.renderers import open_renderer
+from runtime.renderers import open_renderer, opener_of
 from runtime.studio import Stage, Studio, film_opened, prepare, read_cast
 from runtime.take import Filming, TakeResult, Watch
 from runtime.take_error import TakeError
 from runtime.takes import beats_of, record_of
+from runtime.version import VERSION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,16 +169,17 @@ class Showing:
         from runtime.onray.base import Crew
 
         options = self._options
+        placement = wanted.placed(options.device)
         portrait = read_cast(options, self.warn)
         with self._downloading() as told:
             open_weights(os.environ, told).models()
         address = wanted.address or os.environ.get("RAY_ADDRESS")
         self._progress.phase(f"joining Ray at {address}" if address and address != "local" else "starting Ray")
-        opener = partial(open_renderer, options.renderer, options.device)
-        with (
-            joined(wanted.address, trial=trial) as cluster,
-            Crew(texts, opener, wanted.placement, wanted.profile, time.monotonic, debug=debug) as crew,
-        ):
+        with contextlib.ExitStack() as stack:
+            cluster = stack.enter_context(joined(wanted.address, trial=trial, stopped=self._stopped))
+            placement = pinned(placement, nodes())
+            opener = opener_of(options.renderer, options.device, placement.gpus)
+            crew = stack.enter_context(Crew(texts, opener, placement, wanted.profile, time.monotonic, debug=debug))
 
             def prepare() -> tuple[Stage, Base]:
                 renderers = "1 renderer" if crew.workers == 1 else f"{crew.workers} renderers"
@@ -401,7 +402,7 @@ class Following:
 
 
 def _made(about: Mapping[str, str]) -> dict[str, str]:
-    return {"software": f"textuportray {metadata.version('textuportray')}", **about}
+    return {"software": f"textuportray {VERSION}", **about}
 
 
 def _named(record: Mapping[str, Any]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from protocol.timeline import Timeline
     from runtime.cli import Stopper
 
-EXAMPLES = """example:
+EXAMPLES = """examples:
   textuportray verify motion.take
+  textuportray verify s3://bucket/smile.take
 
 Checks what each role sent and received against its table, the history as a whole, the machines run again, and every hard
 constraint on the committed motion at several frame rates; and of a take that is rendered, that it was rendered from that
@@ -33,7 +35,7 @@ WRITTEN = 1e-6
 def describe(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument(
-        "takes", metavar="TAKE", type=Path, nargs="+", help="a motion or video, its .take folder, or the journal"
+        "takes", metavar="TAKE", nargs="+", help="a motion or video, its .take folder, or the journal; also a URL"
     )
     parser.add_argument("--fps", default=RATES, help=f"frame rates to check the motion at (default {RATES})")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
@@ -42,12 +44,14 @@ def describe(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, stopper: Stopper) -> int:
     """Check every take."""
     from runtime.options import parse_fps
+    from runtime.urls import shown
 
     rates = [parse_fps(rate.strip()) for rate in options.fps.split(",")]
     report: dict[str, list[dict[str, object]]] = {}
-    for take in options.takes:
-        findings, said = check(take, rates)
-        report[str(take)] = [{"code": f.code, "seq": f.seq, "text": f.text} for f in findings]
+    for given in options.takes:
+        take = shown(given)
+        findings, said = _checked(given, rates)
+        report[take] = [{"code": f.code, "seq": f.seq, "text": f.text} for f in findings]
         if not options.json:
             for finding in findings:
                 print(f"{take}: {finding}")
@@ -58,8 +62,28 @@ def run(options: argparse.Namespace, stopper: Stopper) -> int:
     return VIOLATION if any(report.values()) else 0
 
 
-def check(take: Path, rates: list[Fraction]) -> tuple[list[Finding], str]:
-    """What is wrong with a take, and what was looked at."""
+def _checked(given: str, rates: list[Fraction]) -> tuple[list[Finding], str]:
+    """What is wrong with a take, by the names that the user gave, and what was looked at; warnings are printed."""
+    from dataclasses import replace
+
+    from runtime.commands.placing import placed
+    from runtime.progress import Progress
+    from runtime.urls import shown
+
+    progress = Progress(sys.stderr, time.monotonic)
+    try:
+        with placed(progress) as places:
+            findings, said, warnings = check(places.journal(given, "motion.json"), rates)
+            findings = [replace(finding, text=places.named(finding.text)) for finding in findings]
+    finally:
+        progress.interrupt()
+    for warning in warnings:
+        print(f"warning: {shown(given)}: {warning}", file=sys.stderr)
+    return findings, said
+
+
+def check(take: Path, rates: list[Fraction]) -> tuple[list[Finding], str, list[str]]:
+    """What is wrong with a take, what was looked at, and what that was not."""
     from protocol.consistency import committed_timeline, consistency
     from protocol.coordinator_state import COMMIT_AS_PROPOSED
     from protocol.history import history
@@ -74,7 +98,7 @@ def check(take: Path, rates: list[Fraction]) -> tuple[list[Finding], str]:
     whole = journal.closed
     findings = [*monitor(journal.records), *history(journal.records, complete=whole)]
     if not isinstance(journal.records[0].message, TakeOpened):
-        return findings, ""  # history says so; there is nothing to replay it with
+        return findings, "", []  # history says so; there is nothing to replay it with
     message = opened(journal)
     _, constraints = constraints_of(journal)
     findings += replay(journal.records, constraints, complete=whole).findings
@@ -89,12 +113,12 @@ def check(take: Path, rates: list[Fraction]) -> tuple[list[Finding], str]:
         findings += _rendered(journal.records, timeline, parse_fps(message.fps))
     if timeline is not None and whole:
         findings += _beside(take, timeline)
+    warnings = []
     if journal.torn_at is not None:
-        where = f"{take}: the journal is torn at byte {journal.torn_at}"
-        print(f"warning: {where}; only what comes before that is checked", file=sys.stderr)
+        warnings.append(f"the journal is torn at byte {journal.torn_at}; only what comes before that is checked")
     elif not whole:
-        print(f"warning: {take}: the journal was not closed; the take was cut off or still runs", file=sys.stderr)
-    return findings, f"ok: {len(journal.records)} messages, {checked}"
+        warnings.append("the journal was not closed; the take was cut off or still runs")
+    return findings, f"ok: {len(journal.records)} messages, {checked}", warnings
 
 
 def _rendered(records: Sequence[Record], timeline: Timeline, fps: Fraction) -> list[Finding]:

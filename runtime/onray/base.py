@@ -220,7 +220,8 @@ class _Run:
             if self._pool is not None:
                 self._pool.end()
             self._frames.clear()
-            self._encoder.shutdown(wait=True)
+            # Nobody waits for frames that no longer matter; whoever closes the video does, for the one that is being written.
+            self._encoder.shutdown(wait=False, cancel_futures=True)
         return self._coordinator.state
 
     # -------------------------------------------------------------------------------------------------------- envelopes

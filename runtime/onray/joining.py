@@ -5,9 +5,11 @@
   `local` starts one whatever RAY_ADDRESS says.
 - What was started here ends here, and a cluster that was joined goes on. Where this process has joined Ray already, that
   stays as it is, before and after.
-- An address is tried in a process of its own first. Ray waits for minutes where nobody answers, cannot be interrupted while it
-  does, and complains on the terminal; this way a wrong address is an error after PATIENCE at the latest.
-- Ray is quiet, and the handlers of signals stay whose they were.
+- An address is tried in a process of its own first. Ray waits for minutes where nobody answers, and complains on the terminal;
+  this way a wrong address is an error after PATIENCE at the latest.
+- Ray is joined or started in a thread of its own (`runtime.onray.starting`), so that who waits for it can be stopped at any
+  time, and the handlers of signals stay whose they are.
+- Ray is quiet.
 - Actors find our packages: installed ones by themselves, those of a clone because its folder is named to them. A cluster's
   other machines need them installed, or in the working directory of a job. What an actor is given names files by full paths:
   its working directory is not the user's.
@@ -18,19 +20,20 @@ from __future__ import annotations
 import logging
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
-import threading
+import time
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from runtime.onray.starting import STEP, Start, apart, check, earlier_is_over
 from runtime.options import UsageError
 from runtime.take_error import TakeError
 
@@ -61,6 +64,7 @@ ray.shutdown()
 _IN_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Set in a job of Ray's, whose RAY_ADDRESS is Ray's own and right."""
 _LOCAL, _AUTO = "local", "auto"
+_ADDRESS = "RAY_ADDRESS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ class Trial:
         if self.address != _LOCAL and not (self._source and _IN_JOB in os.environ):
             self._process = subprocess.Popen(  # noqa: S603 - this Python, with a text of our own
                 [sys.executable, "-P", "-c", _TRY, self.address],
-                env={**_QUIET, **os.environ, **_IMPATIENT},
+                env={**_QUIET, **_shown(self.address), **_IMPATIENT},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -103,11 +107,14 @@ class Trial:
                 start_new_session=True,  # a signal for this program is not for the trial
             )
 
-    def wait(self) -> None:
+    def wait(self, stopped: Callable[[], str | None] = lambda: None) -> None:
         """Find out whether the cluster can be joined, within PATIENCE and without a word on the terminal.
 
+        Args:
+            stopped: asked again and again; a reason ends the waiting.
+
         Raises:
-            TakeError: it cannot.
+            TakeError: it cannot, or there was a reason to stop.
         """
         if self._process is None:
             return
@@ -120,14 +127,26 @@ class Trial:
         )
         try:
             if self.address != _AUTO:
-                _knock(self.address, where, advice)
-            said, _ = self._process.communicate(timeout=PATIENCE)
-        except subprocess.TimeoutExpired:
-            raise TakeError(f"No Ray cluster answers {where} within {PATIENCE:g} seconds. {advice}") from None
+                apart(partial(_knock, self.address, where, advice), stopped, _joining(self.address))
+            said = self._said(stopped)
         finally:
             self.abandon()
+        if said is None:
+            raise TakeError(f"No Ray cluster answers {where} within {PATIENCE:g} seconds. {advice}")
         if self._process.returncode:
             raise TakeError(_reason(said, where, advice))
+
+    def _said(self, stopped: Callable[[], str | None]) -> str | None:
+        """All that Ray has printed at its end; None if that did not come within PATIENCE."""
+        assert self._process is not None
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            check(stopped, _joining(self.address))
+            try:
+                return self._process.communicate(timeout=STEP)[0]
+            except subprocess.TimeoutExpired:
+                continue
+        return None
 
     def abandon(self) -> None:
         """Nobody wants to know any more."""
@@ -138,7 +157,12 @@ class Trial:
 
 @contextmanager
 def joined(
-    address: str | None = None, *, cpus: int | None = None, gpus: int | None = None, trial: Trial | None = None
+    address: str | None = None,
+    *,
+    cpus: int | None = None,
+    gpus: int | None = None,
+    trial: Trial | None = None,
+    stopped: Callable[[], str | None] = lambda: None,
 ) -> Iterator[Cluster]:
     """Join Ray, and leave it at the end.
 
@@ -148,28 +172,48 @@ def joined(
         cpus: of a Ray that is started; None for those that this process may use.
         gpus: the same; None for those that are there.
         trial: of this address, if it is being tried already.
+        stopped: asked again and again until Ray is there; a reason ends the waiting, and the Ray that was being started.
 
     Raises:
         UsageError: that is no address.
-        TakeError: nobody answers there, or will not have us; or no Ray could be started.
+        TakeError: nobody answers there, or will not have us; or no Ray could be started; or there was a reason to stop.
     """
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
-    import ray  # noqa: PLC0415 - takes half a second, and reads the environment
-
-    if ray.is_initialized():
+    earlier_is_over(stopped)
+    if apart(_is_initialized, stopped, "Ray was being loaded"):
         if trial is not None:
             trial.abandon()
         yield _already(*_wanted(address))
         return
-    with _quiet():
-        trial = trial or Trial(address)
-        trial.wait()
-        cluster = _join(trial.address, cpus, gpus)
+    trial = trial or Trial(address)
+    trial.wait(stopped)
+    start, cluster = _join(trial.address, cpus, gpus, stopped)
     try:
         yield cluster
     finally:
-        ray.shutdown()
+        start.leave()
+
+
+def _is_initialized() -> bool:
+    """Whether this process has joined Ray."""
+    import ray  # noqa: PLC0415 - takes half a second, and reads the environment
+
+    return ray.is_initialized()
+
+
+def _joining(address: str) -> str:
+    """What goes on until Ray is there, for an error."""
+    return "Ray was starting" if address == _LOCAL else f"the Ray cluster at {address} was being joined"
+
+
+def _shown(address: str) -> dict[str, str]:
+    """Of our environment what Ray is to see.
+
+    It takes the address that is named there for the one that runs on this machine, whatever it is told.
+    """
+    hidden = {_ADDRESS} if address == _AUTO and _IN_JOB not in os.environ else set()
+    return {name: value for name, value in os.environ.items() if name not in hidden}
 
 
 def _wanted(address: str | None) -> tuple[str, str]:
@@ -178,7 +222,7 @@ def _wanted(address: str | None) -> tuple[str, str]:
     Raises:
         UsageError: that is no address.
     """
-    named = address.strip() if address is not None else os.environ.get("RAY_ADDRESS", "").strip()
+    named = address.strip() if address is not None else os.environ.get(_ADDRESS, "").strip()
     source = "" if address is not None else " (from RAY_ADDRESS)"
     if address is None and not named:
         return _LOCAL, source
@@ -266,33 +310,41 @@ def _reason(said: str, where: str, advice: str) -> str:
     return f"The Ray cluster {where} could not be joined ({last[:200]}). {advice}"
 
 
-def _join(address: str, cpus: int | None, gpus: int | None) -> Cluster:
+def _join(address: str, cpus: int | None, gpus: int | None, stopped: Callable[[], str | None]) -> tuple[Start, Cluster]:
     """Start a local Ray, or join a cluster that has been tried.
 
     Raises:
-        TakeError: that failed all the same.
+        TakeError: that failed all the same, or there was a reason to stop.
     """
     import ray  # noqa: PLC0415
 
     from ray.job_config import JobConfig  # noqa: PLC0415
 
+    ours = str(Path(__file__).resolve().parents[2])
     own: dict[str, Any] = {}
     if address == _LOCAL:
         own = {"num_cpus": _usable() if cpus is None else cpus, "num_gpus": gpus, "include_dashboard": False}
-    ours = str(Path(__file__).resolve().parents[2])
-    # Ray puts the working directory before all else that its processes import from, ours are to come first: many a project has
-    # a package `agents` or `configs`, too.
-    with _handlers_kept(), chdir(ours):
-        try:
-            context: Any = ray.init(
+        _name_folders_in_full()
+
+    def init() -> Any:
+        with _quiet():
+            return ray.init(
                 address,
                 log_to_driver=False,
                 configure_logging=False,
                 job_config=JobConfig(_py_driver_sys_path=[ours]),
                 **own,
             )
+
+    # Ray puts the working directory before all else that its processes import from, ours are to come first: many a project has
+    # a package `agents` or `configs`, too.
+    with _environment(_shown(address)), chdir(ours):
+        start = Start(init)
+        try:
+            context = start.wait(stopped, _joining(address))
+        except TakeError:
+            raise
         except Exception as error:
-            ray.shutdown()
             if address != _LOCAL:
                 raise TakeError(_reason(str(error), f"at {address}", "Run it again with --debug to see more.")) from error
             raise TakeError(
@@ -300,7 +352,15 @@ def _join(address: str, cpus: int | None, gpus: int | None) -> Cluster:
                 "space in /tmp and /dev/shm are not used up and that your home folder can be written to."
             ) from error
     found = context.address_info
-    return Cluster(found["gcs_address"], started=address == _LOCAL, session=Path(found["session_dir"]))
+    return start, Cluster(found["gcs_address"], started=address == _LOCAL, session=Path(found["session_dir"]))
+
+
+def _name_folders_in_full() -> None:
+    """Have the folder of the models mean the same to processes that begin in another working directory."""
+    from renderer.weights import FOLDER_VARIABLE, cache_folder  # noqa: PLC0415 - a trial is not to wait for all this
+
+    if os.environ.get(FOLDER_VARIABLE):
+        os.environ[FOLDER_VARIABLE] = str(cache_folder(os.environ))
 
 
 def _usable() -> int | None:
@@ -322,22 +382,12 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _handlers_kept() -> Iterator[None]:
-    """Give SIGTERM back to whoever had it: Ray takes it over, to leave with its number as the exit code.
-
-    A signal that came meanwhile is passed on to that handler.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Ray leaves it alone there
-        return
-    before = signal.getsignal(signal.SIGTERM)
-    came = False
+def _environment(shown: Mapping[str, str]) -> Iterator[None]:
+    """Have an environment with this alone of what is in it."""
+    hidden = {name: value for name, value in os.environ.items() if name not in shown}
+    for name in hidden:
+        del os.environ[name]
     try:
         yield
-    except SystemExit:
-        came = True
-        raise
     finally:
-        signal.signal(signal.SIGTERM, before)
-        if came:
-            signal.raise_signal(signal.SIGTERM)
+        os.environ.update(hidden)

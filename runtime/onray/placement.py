@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from runtime.options import UsageError
@@ -34,7 +34,7 @@ class Placement:
         workers: how many; None leaves it to the cluster.
         gpus: for each, below 1 a share of one; None for one where there are GPUs, and none where there are not.
         cpus: for each; None for one.
-        labels: of the nodes that may be used, and their values.
+        labels: of the nodes that may be used; for each a value, or a condition of `configs.cluster`.
         resources: of other kinds, for each.
     """
 
@@ -184,6 +184,32 @@ def nodes() -> list[Node]:
     return sorted(found, key=lambda node: (node.name, node.id))
 
 
+def suited(placement: Placement, device: str, usual: float | None = None) -> Placement:
+    """What renderers ask for that compute on a device: who computes on processors has no GPU unless that was asked for.
+
+    Args:
+        placement: what was asked for.
+        device: "auto", "cpu" or "cuda".
+        usual: GPUs of each where nothing was asked for; None leaves it to the cluster.
+
+    Raises:
+        UsageError: they are to have no GPU and compute on one.
+    """
+    gpus = placement.gpus
+    if gpus is None:
+        gpus = 0.0 if device == "cpu" else usual
+    if device == "cuda" and gpus == 0:
+        raise UsageError(
+            "--device cuda has frames computed on GPUs, and --worker-gpus 0 leaves the renderers none. Leave one of them out."
+        )
+    return replace(placement, gpus=gpus)
+
+
+def pinned(placement: Placement, nodes: Sequence[Node]) -> Placement:
+    """The same for all renderers, those that take the place of others among them: another kind of device makes other frames."""
+    return replace(placement, gpus=needs(placement, nodes).get("GPU", 0.0))
+
+
 def needs(placement: Placement, nodes: Sequence[Node]) -> dict[str, float]:
     """What each worker takes of a node, by name; nothing that it takes 0 of."""
     gpus = placement.gpus
@@ -244,10 +270,12 @@ def refusal(placement: Placement, nodes: Sequence[Node]) -> str | None:
     if not alive:
         return "The cluster has no node that is alive, so nothing can run. Start its nodes, and see `ray status`."
     if not marked:
-        marks = ", ".join(f"{key}={value}" for key, value in placement.labels.items())
+        marks = [f"{key}={value}" for key, value in placement.labels.items()]
+        plain = all(_NAME.fullmatch(value) for value in placement.labels.values())
+        start = f"start nodes with `ray start --labels {','.join(marks)}`" if plain else "start nodes with labels that fit"
         return (
-            f"--worker-label {marks}: no node of the cluster is marked so ({_listed(alive, _labels)}). Leave the option out, "
-            f"or start nodes with `ray start --labels {marks.replace(', ', ',')}`."
+            f"Workers are to run on nodes with {' and '.join(marks)}, and no node of the cluster is marked so "
+            f"({_listed(alive, _labels)}). Ask for other labels, with --worker-label or another --profile, or {start}."
         )
     return f"{_asked(placement, each, wanted)}; {_there(each, marked, placement)}. {_advice(each, marked, fitting)}"
 
@@ -269,10 +297,24 @@ def shortage(placement: Placement, nodes: Sequence[Node]) -> str | None:
 
 
 def _marked(placement: Placement, nodes: Sequence[Node]) -> list[Node]:
-    """The nodes that are alive and carry the labels."""
+    """The nodes that are alive and whose labels fit."""
     return [
-        node for node in nodes if node.alive and all(node.labels.get(key) == value for key, value in placement.labels.items())
+        node
+        for node in nodes
+        if node.alive and all(_fits(condition, node.labels.get(key)) for key, condition in placement.labels.items())
     ]
+
+
+def _fits(condition: str, value: str | None) -> bool:
+    """Whether a node's label is what a condition asks for, as Ray takes it: what is not to be may also be missing.
+
+    Args:
+        condition: a value, "in(value, value)", or either with "!" before it.
+        value: of the label; None if the node has none of that key.
+    """
+    wanted = condition.removeprefix("!")
+    named = wanted[3:-1].split(",") if wanted.startswith("in(") else [wanted]
+    return (value in [name.strip() for name in named]) is not condition.startswith("!")
 
 
 def _fitting(each: Mapping[str, float], has: Mapping[str, float]) -> int:
