@@ -9,7 +9,7 @@ The first difference of each role is reported with its fields.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -136,6 +136,10 @@ class Replay:
         else:
             self._guarded(record.sender, record, self._said_by_region)
             self._guarded(COORDINATOR, record, self._brought_to_coordinator)
+
+    def leave_out(self, roles: Iterable[str]) -> None:
+        """Follow all other roles only."""
+        self._lost.update(roles)
 
     def finish(self) -> None:
         """The journal ends here, and its take with it: nobody may have more to say."""
