@@ -127,7 +127,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stopper.retire()
         return code
     except Interrupted:
-        print(f"{PROGRAM}: stopped. No file was left half-written; give the same command again to start over.", file=sys.stderr)
+        again = "give the same command again to start over"
+        if stopper() is not None:  # it was asked twice; what goes on after the first time knows more, and has no time to say it
+            again = f"`{PROGRAM} resume` goes on with a .take folder that is there by now, the same command again starts over"
+        print(f"{PROGRAM}: stopped. No file was left half-written; {again}.", file=sys.stderr)
         return FAILED
     finally:
         if arguments is not None:

@@ -23,10 +23,12 @@ from typing import Any
 
 import pytest
 
+from runtime.cli import main
 from runtime.onray import joining
-from runtime.onray.joining import joined
+from runtime.onray.joining import Trial, joined
 from runtime.options import UsageError
 from runtime.take_error import TakeError
+from tests.staging import portrait_file
 
 pytestmark = pytest.mark.ray
 
@@ -37,7 +39,9 @@ LONG = 60
 JOINS = """
 import json, os, signal, sys
 sys.path.insert(0, sys.argv[1])
+terminated = []
 signal.signal(signal.SIGINT, lambda number, frame: None)
+signal.signal(signal.SIGTERM, lambda number, frame: terminated.append(number))
 before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
 from runtime.onray.joining import joined
 from runtime.onray.placement import Placement, actor_options, nodes
@@ -64,10 +68,12 @@ with joined(sys.argv[2] if len(sys.argv) > 2 else None) as cluster:
         "handlers": before == [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)],
     }
     os.kill(0, signal.SIGINT)  # as a terminal does it, to all that runs in the foreground
+    signal.raise_signal(signal.SIGTERM)
     facts["same"] = ray.get(handle.look.remote())["actor"] == facts["actor"]
     print(json.dumps(facts), flush=True)
     sys.stdin.readline()
-print(json.dumps({"joined": ray.is_initialized()}))
+signal.raise_signal(signal.SIGTERM)
+print(json.dumps({"joined": ray.is_initialized(), "terminated": len(terminated)}))
 """
 
 MISMATCH = """RuntimeError: Version mismatch: The cluster was started with:
@@ -163,7 +169,7 @@ def test_a_local_ray_starts_quietly_finds_the_packages_and_ends_with_the_work(cl
             assert ended(ends)
     assert said == ""
     assert process.returncode == 0
-    assert json.loads(rest) == {"joined": False}
+    assert json.loads(rest) == {"joined": False, "terminated": 2}
     assert found["started"]
     assert Path(found["session"]).is_relative_to(place)
     assert found["module"] == str(clone / "runtime" / "options.py")
@@ -294,3 +300,17 @@ def test_a_service_of_a_cluster_is_not_taken_for_the_cluster(address: str, monke
 )
 def test_what_ray_complains_of_becomes_a_paragraph(said: str, told: str):
     assert told in joining._reason(said, "at a:1", "Do this.")
+
+
+def test_an_address_that_was_tried_in_vain_can_be_let_go_of_again():
+    trial = Trial("127.0.0.1:1")
+    with pytest.raises(TakeError, match=r"There is no Ray cluster at 127\.0\.0\.1:1"):
+        trial.wait()
+    trial.abandon()
+
+
+def test_a_command_with_a_wrong_address_says_so(capsys, tmp_path):
+    portrait = portrait_file(tmp_path / "portrait.png", (64, 56))
+    words = ["animate", str(portrait), "She smiles.", "-o", str(tmp_path / "a.mp4"), "--address", "127.0.0.1:1"]
+    assert main(words) == 1
+    assert "textuportray: There is no Ray cluster at 127.0.0.1:1: connection refused." in capsys.readouterr().err

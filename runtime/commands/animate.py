@@ -70,7 +70,8 @@ def _run(options: argparse.Namespace, stopper: Stopper, trial: Trial | None) -> 
                 loaded = tables.load()
                 stage, base = prepare()
                 following = Following(time.monotonic, places.keeping(filming.portrait, files))
-                order = Order(opening(wanted, loaded), loaded, {"film": places.recorded(filming), **stage.record})
+                about = {"film": places.recorded(filming), "run": asking.base_record(options)}
+                order = Order(opening(wanted, loaded), loaded, {**about, **stage.record})
                 with places.delivered(files):
                     result, filmed = showing.act(order, stage, base, files, following)
                 say(options, result, places.filmed(filmed), following.planned_in, places.named(str(files.folder)))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from runtime.base import BaseOptions
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
 RENDERERS = ("puppet",)
 DEVICES = ("auto", "cpu", "cuda")
-
-
 RUNTIMES = ("inline", "ray")
+_IN_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+"""Set in a job of Ray's, which is there to use the cluster."""
 
 
 def add_take_options(parser: argparse.ArgumentParser, fps: str) -> None:
@@ -134,10 +135,19 @@ def film_options(options: argparse.Namespace, places: Places) -> FilmOptions:
     )
 
 
-def add_base_options(parser: argparse.ArgumentParser, usual: str) -> None:
-    """Add what the take is run on; `usual` is the runtime of the command."""
+_BASE = ("address", "profile", "workers", "worker_gpus", "worker_cpus", "worker_label", "worker_resource")
+"""What says how Ray is used."""
+_LISTS = ("worker_label", "worker_resource")
+"""What of it may be given several times."""
+
+
+def add_base_options(parser: argparse.ArgumentParser, usual: str | None) -> None:
+    """Add what the take is run on; `usual` is the runtime of the command, None for that of the take (see `recall_base`)."""
     parser.add_argument(
-        "--runtime", choices=RUNTIMES, default=usual, help=f"inline: in this process; ray: with actors on Ray (default {usual})"
+        "--runtime",
+        choices=RUNTIMES,
+        default=usual,
+        help=f"inline: in this process; ray: with actors on Ray (default {usual or 'as the take was begun'})",
     )
     parser.add_argument(
         "--address", metavar="HOST:PORT", help="Ray cluster to join (default: RAY_ADDRESS, or a Ray that is started for this)"
@@ -165,6 +175,40 @@ def cluster_tried(options: argparse.Namespace) -> Iterator[Trial | None]:
         yield trial
     finally:
         trial.abandon()
+
+
+def base_record(options: argparse.Namespace) -> dict[str, Any]:
+    """What the take is run on, for its record: whoever goes on with it does so likewise."""
+    return {"runtime": options.runtime} | {name: getattr(options, name) for name in _BASE if getattr(options, name)}
+
+
+def recall_base(options: argparse.Namespace, record: object) -> None:
+    """Run a take that goes on as it was begun, unless something else is asked for.
+
+    Args:
+        options: of the command line; what is recalled is put in.
+        record: see `base_record`; whatever does not look like that is disregarded.
+    """
+    in_job = _IN_JOB in os.environ
+    asked = options.runtime is not None or any(getattr(options, name) for name in _BASE)
+    usual: dict[str, Any] = {"runtime": "inline"}
+    known = record if isinstance(record, dict) and record.get("runtime") in list(RUNTIMES) else usual
+    if asked or in_job:
+        others = any(getattr(options, name) for name in _BASE)
+        options.runtime = options.runtime or ("ray" if others or in_job else known["runtime"])
+    else:
+        options.runtime = known["runtime"]
+    if asked or options.runtime == "inline":
+        return
+    for name in _BASE:
+        value = known.get(name)
+        right = isinstance(value, str) if name not in _LISTS else _is_texts(value)
+        if right and not (in_job and name == "address"):
+            setattr(options, name, value)
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
 
 
 def base_options(options: argparse.Namespace) -> BaseOptions:

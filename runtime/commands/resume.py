@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import sys
 import time
 
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
     from runtime.studio import Stage
     from runtime.take import Past, TakeResult
 
-_IN_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
-"""Set in a job of Ray's, which is there to use the cluster."""
 EXAMPLES = """examples:
   textuportray resume smile.take
   textuportray resume smile.mp4
@@ -76,7 +73,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("take", metavar="TAKE", help="an output, its .take folder, or the journal")
     parser.add_argument("--explain", action="store_true", help="show each beat, its acts and the words they come from")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    asking.add_base_options(parser, "ray" if _IN_JOB in os.environ else "inline")
+    asking.add_base_options(parser, None)
 
 
 def run(options: argparse.Namespace, stopper: Stopper) -> int:
@@ -86,13 +83,14 @@ def run(options: argparse.Namespace, stopper: Stopper) -> int:
     from runtime.progress import Progress
     from runtime.takes import folder_of_journal
 
-    based = asking.base_options(options)
     progress = Progress(sys.stderr, time.monotonic)
     try:
         with placed(progress) as places:
             folder = folder_of_journal(places.take(options.take))
             with TakeFiles(folder, folder).claimed():
                 unfinished = _unfinished(folder, places)
+                asking.recall_base(options, unfinished.order.made_with.get("run"))
+                based = asking.base_options(options)
                 if unfinished.film is not None:
                     _film(options, stopper, unfinished, unfinished.film, places, progress, based)
                 else:
@@ -156,7 +154,7 @@ def _moved(asked: FilmOptions, film: Mapping[str, Any], folder: Path, places: Pl
 
 def _made_with(record: Mapping[str, Any]) -> dict[str, Any]:
     """What of a record says how the take was asked for."""
-    return {name: record[name] for name in ("film", "output") if name in record}
+    return {name: record[name] for name in ("film", "output", "run") if name in record}
 
 
 def _order(journal: Journal, record: Mapping[str, Any], folder: Path, made_with: dict[str, Any]) -> tuple[Order, list[str]]:

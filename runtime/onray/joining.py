@@ -152,7 +152,9 @@ class Trial:
         """Nobody wants to know any more."""
         if self._process is not None:
             self._process.kill()
-            self._process.communicate()
+            self._process.wait()
+            assert self._process.stdout is not None
+            self._process.stdout.close()
 
 
 @contextmanager
@@ -231,8 +233,8 @@ def _wanted(address: str | None) -> tuple[str, str]:
     if "://" in named:
         raise UsageError(
             f"{named[:80]}{source} names a service of a Ray cluster, such as its dashboard, and this program joins the cluster "
-            "itself. Give the host:port that `ray start` prints, or run the program as a job: "
-            "ray job submit -- textuportray ..."
+            "itself. Give the host:port that `ray start` prints, or have the cluster run the program as a job: textuportray "
+            "submit --dashboard URL ..."
         )
     try:
         parts = urlsplit(f"//{named}")
