@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import select
 import signal
@@ -129,6 +130,33 @@ def test_a_start_that_was_turned_away_from_ends_in_good_order_before_the_next_on
     slow.allowed.set()
     earlier_is_over(never)
     assert shut == [slow.thread]
+
+
+def taken_below() -> None:
+    """SIGTERM is taken over below Python, and an alarm is set: as by Ray when a signal comes while it connects."""
+    library = ctypes.CDLL(None)
+    library.signal(signal.SIGTERM, None)  # by default
+    library.alarm(LONG)
+
+
+def is_caught(number: signal.Signals) -> bool:
+    """Whether the kernel gives a signal to a handler of this process."""
+    status = Path("/proc/self/status").read_text()
+    return bool(int(status.partition("SigCgt:")[2].split()[0], 16) >> (number - 1) & 1)
+
+
+def test_handlers_are_put_back_where_ray_has_taken_them_over_below(monkeypatch):
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        start = Start(taken_below)
+        start.wait(never, "Ray was starting")
+        assert is_caught(signal.SIGTERM)
+        assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+        monkeypatch.setattr(ray, "shutdown", lambda: ctypes.CDLL(None).signal(signal.SIGTERM, None))
+        start.leave()
+        assert is_caught(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_an_interrupt_turns_away_from_it_too(slow, shut):

@@ -8,7 +8,10 @@ Rules
 - If the program ends first, it ends the processes of that start itself: it does not wait for Ray, and none of them is left.
 - The thread lasts until Ray is left. Ray has the kernel end its processes when whoever started them ends, and for the kernel
   that is a thread (PR_SET_PDEATHSIG in prctl(2)).
-- The handlers of signals stay whose they are: it is on the main thread alone that Ray takes over SIGTERM.
+- The handlers of signals stay whose they are. On the main thread Ray would take over SIGTERM, to leave with its number as the
+  exit code. Below Python it does so all the same: from when it connects, SIGTERM is reported on the terminal as a crash and
+  aborts the program three seconds later, and when Ray is left, it ends the program at once. Both are put right as soon as Ray
+  lets us, half a second later (`_take_signals_back`).
 """
 
 from __future__ import annotations
@@ -72,6 +75,7 @@ def earlier_is_over(stopped: Callable[[], str | None]) -> None:
     """
     if _given_up is not None:
         _awaited(_given_up.over, stopped, "an earlier start of Ray was being ended")
+        _take_signals_back()
 
 
 class Start:
@@ -103,11 +107,16 @@ class Start:
             TakeError: there was a reason to stop.
             Exception: what Ray raised.
         """
+        timed = any(signal.getitimer(signal.ITIMER_REAL))
         try:
             return _awaited(self._outcome, stopped, doing)
         except BaseException:
             self._give_up()
             raise
+        finally:
+            _take_signals_back()
+            if not timed:
+                signal.setitimer(signal.ITIMER_REAL, 0)  # by which Ray aborts the program
 
     def leave(self) -> None:
         """End what was started, or leave what was joined."""
@@ -117,6 +126,8 @@ class Start:
         except BaseException:
             self._give_up()
             raise
+        finally:
+            _take_signals_back()
 
     def _run(self) -> None:
         _settle(self._outcome, self._init)
@@ -167,6 +178,15 @@ def _shut_down() -> None:
     import ray  # noqa: PLC0415 - it is there by now
 
     ray.shutdown()
+
+
+def _take_signals_back() -> None:
+    """Have SIGTERM reach whoever handles it in Python, which does not know that it has been taken over below."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGALRM):
+            handler = signal.getsignal(number)
+            if handler is not None:  # it was set by others below Python, before all this
+                signal.signal(number, handler)
 
 
 def _settle(outcome: Future[Any], work: Callable[[], Any]) -> None:
