@@ -93,6 +93,7 @@ class Start:
         self._init = init
         self._outcome: Future[Any] = Future()
         self._left = threading.Event()
+        self._timed = any(signal.getitimer(signal.ITIMER_REAL))  # by somebody else
         self._thread = threading.Thread(target=self._run, name="ray", daemon=True)
         self._thread.start()
 
@@ -107,7 +108,6 @@ class Start:
             TakeError: there was a reason to stop.
             Exception: what Ray raised.
         """
-        timed = any(signal.getitimer(signal.ITIMER_REAL))
         try:
             return _awaited(self._outcome, stopped, doing)
         except BaseException:
@@ -115,7 +115,7 @@ class Start:
             raise
         finally:
             _take_signals_back()
-            if not timed:
+            if not self._timed:
                 signal.setitimer(signal.ITIMER_REAL, 0)  # by which Ray aborts the program
 
     def leave(self) -> None:
