@@ -45,13 +45,13 @@ models: $(READY)  ## fetch the models that read a face, and the sample portrait 
 	@$(BIN)/textuportray models pull || echo "The models were not fetched: tests that need them are skipped, and no face can be animated." >&2
 
 test: lint types models  ## all checks: format, lint, types, import rule and every test but the proofs
-	$(BIN)/python -m pytest -m 'not slow' -n $(JOBS) --maxprocesses 8 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -m 'not slow' -n $(JOBS) --maxprocesses 8 --dist loadscope --no-loadscope-reorder
 
 test-fast: $(READY)  ## the tests alone, without those that need a cluster
-	$(BIN)/python -m pytest -q -m 'not slow and not ray' -n $(JOBS) --maxprocesses 8 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -q -m 'not slow and not ray' -n $(JOBS) --maxprocesses 8 --dist loadscope --no-loadscope-reorder
 
 proofs: $(READY)  ## what takes minutes: hundreds of seeds of loss, disorder and crashes
-	$(BIN)/python -m pytest -m slow -n $(JOBS) --maxprocesses 8 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -m slow -n $(JOBS) --maxprocesses 8 --dist loadscope --no-loadscope-reorder
 
 demo: $(READY)  ## animate the sample portrait: out/demo.mp4, its contact sheet and its take
 	@mkdir -p out

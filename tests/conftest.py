@@ -9,6 +9,9 @@ import os
 import sys
 
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ import structlog
 
 from hypothesis import settings
 from numpy.typing import NDArray
+from xdist.scheduler import LoadScopeScheduling
 
 from renderer.sample import NAME, sample_portrait
 from renderer.weights import State, Weights, open_weights
@@ -25,25 +29,43 @@ from tests.takes import load_tables
 # Tests run in as many processes as there are processors: threads of torch on top of that would wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+_RAY = "pytest.mark.ray"
+"""In the text of a module with tests that start Ray. They run one after the other: two of it at once is slow, and shows."""
+
 settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("search", max_examples=2000, deadline=None, print_blob=True)
 settings.load_profile("repeatable")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests are shared out among processes, those of a module stay together, and all that start Ray: one at a time.
-
-    These come first, since they take longest. Ray leaves sockets and processes to the collector of garbage.
-    """
+    """Tests that start Ray come first: they take longest. Ray leaves sockets and processes to the collector of garbage."""
     for item in items:
         if item.get_closest_marker("ray"):
-            item.add_marker(pytest.mark.xdist_group("ray"))
             item.add_marker(pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"))
             item.add_marker(pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"))
-        else:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-    items.sort(key=lambda item: item.get_closest_marker("ray") is None)
+    items.sort(key=lambda item: not _starts_ray(item.path))
+
+
+@cache
+def _starts_ray(module: Path) -> bool:
+    return _RAY in module.read_text(encoding="utf-8")
+
+
+class _Together(LoadScopeScheduling):  # type: ignore[misc]  # published without types
+    """Shares tests out among processes: those of a module stay together, and so do all modules that start Ray.
+
+    Groups by mark, as xdist knows them, are lost in the ids of this pytest.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return "ray" if _starts_ray(self.config.rootpath / module) else module
+
+
+@pytest.hookimpl(optionalhook=True)  # where tests are not shared out, nobody asks
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Together:
+    """How tests are shared out."""
+    return _Together(config, log)
 
 
 @pytest.fixture(scope="module", autouse=True)
