@@ -306,7 +306,7 @@ def _reason(said: str, where: str, advice: str) -> str:
     if "No node info found" in said:
         return (
             f"The Ray cluster {where} has no node on this machine, and only a machine that belongs to it can join it. Run "
-            "the program on one of its machines, or as a job: ray job submit -- textuportray ..."
+            "the program on one of its machines, or as a job: textuportray submit --dashboard URL ..."
         )
     last = next((line.strip() for line in reversed(said.splitlines()) if line.strip()), "no reason was given")
     return f"The Ray cluster {where} could not be joined ({last[:200]}). {advice}"
