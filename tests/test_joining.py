@@ -281,7 +281,8 @@ def test_what_is_no_address_is_refused(address: str):
 @pytest.mark.parametrize("address", ["http://127.0.0.1:8265", "ray://127.0.0.1:10001"])
 def test_a_service_of_a_cluster_is_not_taken_for_the_cluster(address: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("RAY_ADDRESS", address)
-    with pytest.raises(UsageError, match=rf"{address} \(from RAY_ADDRESS\) names a service.*textuportray submit --dashboard URL"), joined():
+    said = rf"{address} \(from RAY_ADDRESS\) names a service.*submit --dashboard URL"
+    with pytest.raises(UsageError, match=said), joined():
         pass
 
 
