@@ -89,7 +89,7 @@ class Row(Generic[S]):
     act: Step[S]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # a table is the same as itself only, so that it can be looked up quickly
 class Machine(Generic[S]):
     """A role's table.
 

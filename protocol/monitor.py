@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -61,32 +62,40 @@ class Monitor:
 
     def sends(self, kind: str) -> Monitor:
         """The role after it was seen to send a message."""
-        if kind in _SHOWN.values():
-            return self._takes([event for event, shown in _SHOWN.items() if shown == kind])
-        return Monitor(self.machine, frozenset(way for way in self._silently() if kind in way[1]))
+        return Monitor(self.machine, _sent(self.machine, self.ways, kind))
 
     def receives(self, kind: str) -> Monitor:
         """The role after a message was brought to it."""
-        return self._takes([kind])
+        return Monitor(self.machine, _taken(self.machine, self.ways, (kind,)))
 
-    def _takes(self, events: Sequence[str]) -> Monitor:
-        phases = {phase for phase, _ in self._silently()}
-        rows = (row for row in self.machine.rows if row.phase in phases and row.event in events)
-        return Monitor(self.machine, frozenset(_after(row.to, row.emits) for row in rows))
 
-    def _silently(self) -> frozenset[Way]:
-        """Every way that unseen events may have led to."""
-        reached = set(self.ways)
-        frontier = list(self.ways)
-        while frontier:
-            phase, _ = frontier.pop()
-            for row in self.machine.rows:
-                if row.phase == phase and row.event not in MESSAGES and row.event not in _SHOWN:
-                    way = _after(row.to, row.emits)
-                    if way not in reached:
-                        reached.add(way)
-                        frontier.append(way)
-        return frozenset(reached)
+@lru_cache(maxsize=4096)  # few ways lead through a table, and long journals take them again and again
+def _sent(machine: Machine[Any], ways: frozenset[Way], kind: str) -> frozenset[Way]:
+    if kind in _SHOWN.values():
+        return _taken(machine, ways, tuple(event for event, shown in _SHOWN.items() if shown == kind))
+    return frozenset(way for way in _silently(machine, ways) if kind in way[1])
+
+
+@lru_cache(maxsize=4096)
+def _taken(machine: Machine[Any], ways: frozenset[Way], events: tuple[str, ...]) -> frozenset[Way]:
+    phases = {phase for phase, _ in _silently(machine, ways)}
+    rows = (row for row in machine.rows if row.phase in phases and row.event in events)
+    return frozenset(_after(row.to, row.emits) for row in rows)
+
+
+def _silently(machine: Machine[Any], ways: frozenset[Way]) -> frozenset[Way]:
+    """Every way that unseen events may have led to."""
+    reached = set(ways)
+    frontier = list(ways)
+    while frontier:
+        phase, _ = frontier.pop()
+        for row in machine.rows:
+            if row.phase == phase and row.event not in MESSAGES and row.event not in _SHOWN:
+                way = _after(row.to, row.emits)
+                if way not in reached:
+                    reached.add(way)
+                    frontier.append(way)
+    return frozenset(reached)
 
 
 def _after(phase: str, emits: Iterable[str]) -> Way:

@@ -1,4 +1,5 @@
 """Look at a video that was made with `textuportray animate`: is it there, whole, and does the face move, and only the face?
+And at its take: does it keep its protocol?
 
     python tests/check_demo.py out/demo.mp4
 
@@ -17,6 +18,8 @@ import numpy as np
 
 from renderer.errors import RendererError
 from renderer.video import probe, read_frames
+from runtime.commands.verify import RATES, check
+from runtime.options import parse_fps
 
 SEEN = 40
 """Grey levels by which a pixel has to change to count as moved: several times what the encoder does to a still picture."""
@@ -35,6 +38,8 @@ def problems(video: Path) -> Iterator[str]:
         if not path.is_file():
             yield f"{path} is missing"
             return
+    findings, _, warnings = check(folder, [parse_fps(rate) for rate in RATES.split(",")])
+    yield from (f"{folder}: {each}" for each in (*findings, *warnings))
     record = json.loads((folder / "take.json").read_bytes())
     about = probe(video)
     if about.frames != record["frames"]:

@@ -25,6 +25,7 @@ from renderer.sample import NAME, sample_portrait
 from renderer.weights import State, Weights, open_weights
 from runtime.loading import Loaded
 from tests.takes import load_tables
+from tests.watching import Watch, install
 
 # Tests run in as many processes as there are processors: threads of torch on top of that would wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -74,6 +75,34 @@ def _collected() -> Iterator[None]:
     yield
     if "ray" in sys.modules:
         gc.collect()
+
+
+@pytest.fixture(scope="session")
+def watch() -> Watch:
+    watch = Watch()
+    install(watch)
+    return watch
+
+
+@pytest.fixture(autouse=True)
+def watched(request: pytest.FixtureRequest, watch: Watch) -> Iterator[None]:
+    """Every journal of a test is held to the protocol, see `tests.watching`."""
+    folder = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
+    yield
+    found = [str(finding) for finding in watch.written()]
+    if folder is not None:
+        found += [f"{path}: {finding}" for path, finding in watch.left(folder)]
+    if request.node.get_closest_marker("tampers") is None:
+        assert found == [], "a journal of this test breaks the protocol"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def watched_together(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, watch: Watch) -> Iterator[None]:
+    """So is what the tests of a module have made for each other."""
+    yield
+    found = [f"{path}: {finding}" for path, finding in watch.left(tmp_path_factory.getbasetemp())]
+    if request.node.get_closest_marker("tampers") is None:
+        assert found == [], "a journal of this module breaks the protocol"
 
 
 @pytest.fixture(scope="session")

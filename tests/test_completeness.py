@@ -269,6 +269,7 @@ def test_any_beginning_of_a_journal_keeps_what_is_promised_so_far():
             assert history(records[:length], complete=False) == []
 
 
+@pytest.mark.tampers
 def test_other_software_may_render_other_frames():
     """Resumed with the same versions frames have to be the same again; with others they need not."""
     dark = meeting(dict.fromkeys(range(10), "dark"))

@@ -387,6 +387,7 @@ def test_two_takes_do_not_run_in_one_folder(made, loaded, tmp_path):
     assert left(tmp_path) == ["a.mkv", *WHOLE, "portrait.png"]
 
 
+@pytest.mark.tampers
 def test_a_journal_of_another_take_is_not_gone_on_with(loaded, tmp_path, undisturbed):
     """Records that do not follow from each other are found before anything is written."""
     records = undisturbed["BLINK"][2].records

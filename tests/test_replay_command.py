@@ -79,6 +79,7 @@ def test_replay_as_json_is_one_record_per_line(capsys, take):
     assert lines[-1]["message"]["kind"] == "TakeClosed"
 
 
+@pytest.mark.tampers
 def test_verify_as_json_names_each_take(capsys, take, tmp_path, records):
     bad = journal_file(tmp_path / "bad.mcap", without(records, places(records, Committed)[0]))
     assert main(["verify", str(take / "motion.take"), str(bad), "--json"]) == 3
@@ -88,6 +89,7 @@ def test_verify_as_json_names_each_take(capsys, take, tmp_path, records):
     assert {finding["code"] for finding in report[str(bad)]} >= {"H04", "R01"}
 
 
+@pytest.mark.tampers
 def test_a_journal_that_breaks_the_protocol_is_shown_and_exits_with_three(capsys, tmp_path, records):
     bad = journal_file(tmp_path / "bad.mcap", said(records, places(records, Committed)[0], ruled=True))
     assert main(["replay", str(bad)]) == 3
@@ -108,6 +110,7 @@ def test_a_journal_that_does_not_begin_is_verified_as_far_as_it_goes(capsys, tmp
     assert "does not begin with TakeOpened" in refused(capsys, "replay", str(bad), code=1)
 
 
+@pytest.mark.tampers
 def test_a_message_after_the_end_is_a_violation(capsys, tmp_path, records):
     bad = journal_file(tmp_path / "bad.mcap", inserted(records, len(records), records[places(records, TakeClosed)[0]]))
     assert main(["verify", str(bad)]) == 3
@@ -121,6 +124,7 @@ def test_a_take_without_negotiation_is_not_held_to_the_constraints(capsys):
     assert "constraints not checked" in capsys.readouterr().out
 
 
+@pytest.mark.tampers
 def test_a_motion_that_breaks_constraints_is_found_by_verify(capsys, tmp_path):
     """First proposals, recorded as if they had been agreed on: the flag is taken out of the journal."""
     result, _ = run(DIRECTION, idle=False, negotiate=False)
@@ -255,6 +259,7 @@ def test_frames_of_another_motion_than_the_committed_one_are_found_by_verify(cap
     assert main(["replay", str(bad)]) == 0, "the machines do not know the motion"
 
 
+@pytest.mark.tampers
 def test_a_beat_that_is_cut_too_short_is_found_by_verify(capsys, tmp_path, filmed):
     place = places(filmed, Merged)[0]
     merged = filmed[place].message

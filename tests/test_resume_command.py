@@ -435,6 +435,7 @@ def test_a_journal_outside_of_its_folder_lacks_the_rest_of_the_take(stopped, cap
     assert "copy.mcap is a journal outside of the folder of its take" in refused(capsys, "resume", "copy.mcap")
 
 
+@pytest.mark.tampers
 @pytest.mark.parametrize(
     ("change", "said"),
     [

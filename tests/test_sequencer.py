@@ -36,6 +36,7 @@ class Desk:
         return read_journal(self.stream).records
 
 
+@pytest.mark.tampers
 def test_messages_are_numbered_in_the_order_in_which_they_are_said():
     desk = Desk()
     desk.sequencer.record(("brows",), take_opened())
