@@ -18,6 +18,8 @@ Result = tuple[State, Sequence[Output]]
 
 ASKING = ("gathering", "voting")
 """Phases in which regions owe answers."""
+BEAT_OPEN = (*ASKING, "auditing", "ruling")
+"""Phases in which a beat is not decided yet."""
 
 
 def arm(state: State, regions: Sequence[Region] = REGIONS) -> tuple[Arm, ...]:
@@ -46,17 +48,18 @@ def mint(state: State, region: Region, *, fallback: bool, nonce: str) -> Result:
     incarnation = member.incarnation + 1
     nonces = (*member.nonces, (nonce, incarnation)) if nonce else member.nonces
     after = state.with_member(region, incarnation=incarnation, fallback=fallback, nonces=nonces, pending="")
+    open_ = state.phase in BEAT_OPEN
     restored = Restored(
         region=region,
         nonce=nonce,
         incarnation=incarnation,
         holder="fallback" if fallback else "region",
         opened=state.opened,
-        beat=state.beat if state.phase not in ("idle", "directing") else None,
-        proposal=member.proposal,
-        round=state.round,
-        voted=member.answered or state.phase not in ("gathering", "voting"),
-        decisions=member.decisions,
+        beat=state.beat if open_ else None,
+        proposal=member.proposal if open_ else None,
+        round=state.round if open_ else None,
+        voted=member.answered or state.phase not in ASKING,
+        decisions=member.decisions if open_ else (),
     )
     # After a proposal the question is the open round, if there is one: an answered gathering leaves nothing to do.
     return after, (Install(region, incarnation, fallback), Send((region,), restored))

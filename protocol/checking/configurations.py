@@ -40,10 +40,23 @@ class Configuration:
         Args:
             most: states after which it is given up.
             told: after each layer how many states are known, how many of them are new, and how deep they are.
-            edges: whether it is found out if the system may go round in a circle, which takes 16 bytes a transition.
+            edges: whether it is found out if the system may go round in a circle, which takes 8 bytes a transition.
         """
         system = self.make()
         return Exploration(system, most, edges=edges).run(told), system
+
+    def faults(self, found: Explored) -> list[str]:
+        """What an exploration of it leaves to be desired, in words; nothing if all holds and all was come across."""
+        if found.broken is not None:
+            return [f"{found.broken.name} does not hold: {found.broken.text}"]
+        if not found.exhausted:
+            return [f"not exhausted after {found.states:,} states"]
+        missing = [mark for mark in self.sometimes if not found.marks[mark]]
+        return [
+            *(["it may go round in a circle, and never end"] if found.acyclic is False else []),
+            *(["it never ends"] if not found.ends else []),
+            *([f"never came across: {', '.join(missing)}"] if missing else []),
+        ]
 
 
 def _negotiation(about: str, *sometimes: str, **how: Any) -> Configuration:
@@ -78,7 +91,7 @@ SMALL: Mapping[str, Configuration] = MappingProxyType(
             *("late proposal discarded", "late vote discarded", "done"),
             beats=2,
             budget=Budget(silences=1, crashes=1),
-            active=("brows", "mouth"),
+            active=("brows",),
         ),
         "nobody answers": _negotiation(
             "a region and its fallback are silent",
@@ -101,6 +114,42 @@ SMALL: Mapping[str, Configuration] = MappingProxyType(
                 "done",
             ),
             budget=Budget(outages=1),
+        ),
+        "every rung": _negotiation(
+            "what no repair can change: a ruling has to scale a movement, let a region rest, or hold it",
+            *("ruled: projected", "ruled: scaled", "ruled: rested", "ruled: held", "done"),
+            rules="looks",
+            rounds=1,
+            budget=Budget(bold=2, objections=1),
+            active=("eyes", "mouth"),
+        ),
+        "power cut": _negotiation(
+            "the coordinator's machine is lost anywhere, with what is not on disk, and the coordinator resumed elsewhere",
+            *("resumed from what was on disk", "resumed while directing", "resumed while gathering", "done"),
+            beats=2,
+            budget=Budget(blackouts=1),
+        ),
+        "power cut after the end": _negotiation(
+            "a region and its fallback are silent, which ends the take; the coordinator's machine is lost before or after",
+            *("given up", "resumed after the end", "resumed from what was on disk", "rejoin waits for the next beat", "done"),
+            budget=Budget(blackouts=1, silences=2),
+            active=("brows",),
+        ),
+        "slow host": _negotiation(
+            "a process dies; others are heard while the coordinator's host works on a brief, an audit or a ruling",
+            *(f"rejoined while {phase}" for phase in ("directing", "gathering", "voting", "auditing", "ruling")),
+            *("committed by ruling", "done"),
+            rounds=1,
+            budget=Budget(crashes=1, objections=1),
+            active=("brows",),
+            apart=True,
+        ),
+        "film": _negotiation(
+            "a process dies, also while frames are made, and the film may break",
+            *("rejoined while gathering", "rejoined while voting", "rejoined while rendering", "the film broke", "done"),
+            budget=Budget(crashes=1, broken=1),
+            active=("brows",),
+            film=True,
         ),
         "deaths change nothing": _negotiation(
             "a process dies while four regions settle what two of them yield",
@@ -152,7 +201,7 @@ SMALL: Mapping[str, Configuration] = MappingProxyType(
         ),
         "a poisoned chunk": _rendering(
             "a chunk that cannot be rendered, and a death",
-            (3, 1),
+            (2, 1),
             *("a chunk was given up, others rendered", "dismissed", "rendered again after a failure"),
             poisoned=1,
             deaths=1,
@@ -177,3 +226,153 @@ SMALL: Mapping[str, Configuration] = MappingProxyType(
     }
 )
 """For every test run."""
+
+DEEP: Mapping[str, Configuration] = MappingProxyType(
+    {
+        "three rounds": _negotiation(
+            "three votes that are not honest in up to three rounds, two unusual proposals",
+            *("committed after objections", "committed by ruling", "audit sent back", "ruled: projected", "done"),
+            rounds=3,
+            budget=Budget(bold=2, objections=3),
+            active=("brows", "eyes", "mouth"),
+        ),
+        "all unusual": _negotiation(
+            "any region may be unusual, twice, and vote as it does not think, twice",
+            *("committed after objections", "committed by ruling", "audit sent back", "done"),
+            budget=Budget(bold=2, objections=2),
+        ),
+        "every rung twice": _negotiation(
+            "rulings on what no repair can change in two beats, the second from where the first was held",
+            *("ruled: projected", "ruled: scaled", "ruled: rested", "ruled: held", "done"),
+            beats=2,
+            rounds=1,
+            rules="looks",
+            budget=Budget(bold=2, objections=1),
+            active=("eyes", "mouth"),
+        ),
+        "silence, misfit and death": _negotiation(
+            "any region: one does not answer, one proposal does not fit, one process dies",
+            *("refused", "fallback voted", "given up", "rejoin waits for the next beat", "rejoined while voting", "done"),
+            budget=Budget(wrongs=1, silences=1, crashes=1),
+        ),
+        "objections, silence and death": _negotiation(
+            "two votes that are not honest, a region that does not answer, a process that dies",
+            *("committed after objections", "committed by ruling", "fallback voted", "late vote discarded", "done"),
+            budget=Budget(objections=2, silences=1, crashes=1),
+            active=("brows", "mouth"),
+        ),
+        "silences in two beats": _negotiation(
+            "two questions that are not answered and a process that dies, in two beats",
+            *("rejoin waits for the next beat", "fallback voted", "given up", "late proposal discarded", "done"),
+            beats=2,
+            budget=Budget(silences=2, crashes=1),
+            active=("brows", "mouth"),
+        ),
+        "three beats": _negotiation(
+            "a question that is not answered and a process that dies, in three beats",
+            *("rejoin waits for the next beat", "fallback voted", "late proposal discarded", "done"),
+            beats=3,
+            budget=Budget(silences=1, crashes=1),
+            active=("brows", "mouth"),
+        ),
+        "haste and death": _negotiation(
+            "two deadlines that pass although an answer would have come, and a process that dies",
+            *("fallback voted", "given up", "rejoin waits for the next beat", "late proposal discarded", "done"),
+            budget=Budget(early=2, crashes=1),
+            active=("brows", "mouth"),
+        ),
+        "two deaths": _negotiation(
+            "any two processes die, also of one region, and the user may stop",
+            *("rejoined while gathering", "rejoined while voting", "late vote discarded", "stopped", "done"),
+            budget=Budget(crashes=2, stops=1),
+        ),
+        "forgery and death": _negotiation(
+            "any region says something out of turn, votes as it does not think, or dies",
+            *("refused", "rejoined while voting", "committed after objections", "committed by ruling", "done"),
+            budget=Budget(forged=1, objections=1, crashes=1),
+            active=("brows", "mouth"),
+        ),
+        "outage and stop": _negotiation(
+            "the coordinator is lost anywhere, the user may stop, before or after",
+            *("resumed after the end", "resumed while voting", "resumed between two records", "stopped", "done"),
+            budget=Budget(outages=1, stops=1),
+        ),
+        "outage and death": _negotiation(
+            "the coordinator is lost anywhere, and a region's process before or after",
+            *("resumed while gathering", "resumed while voting", "rejoined while voting", "late proposal discarded", "done"),
+            budget=Budget(outages=1, crashes=1),
+            active=("brows",),
+        ),
+        "outage and silence": _negotiation(
+            "the coordinator is lost anywhere, also while a fallback plays",
+            *("resumed while voting", "fallback voted", "rejoin waits for the next beat", "done"),
+            budget=Budget(outages=1, silences=1),
+            active=("brows",),
+        ),
+        "two outages": _negotiation(
+            "the coordinator is lost twice, once with what is not on disk; first proposals are committed as they are",
+            *("resumed from what was on disk", "resumed while gathering", "resumed between two records", "done"),
+            flags=("no-negotiation",),
+            budget=Budget(outages=1, blackouts=1),
+        ),
+        "power cut and stop": _negotiation(
+            "the coordinator's machine is lost with what is not on disk, in two beats; the user may stop",
+            *("resumed from what was on disk", "resumed after the end", "stopped", "done"),
+            beats=2,
+            budget=Budget(blackouts=1, stops=1),
+        ),
+        "film": _negotiation(
+            "a process dies, the coordinator is lost, the film breaks: at any time, also while frames are made",
+            *("rejoined while rendering", "resumed while rendering", "resumed after the end", "the film broke", "done"),
+            budget=Budget(crashes=1, outages=1, broken=1),
+            active=("brows",),
+            film=True,
+        ),
+        "longer link": _links(
+            "three bodies each way, a loss, a repetition",
+            3,
+            *("arrived out of order", "arrived twice", "lost", "sent again"),
+            losses=1,
+            repeats=1,
+        ),
+        "longer link of processes": _links(
+            "two bodies each way, a loss, a repetition, a death",
+            2,
+            *("fenced", "let in", "arrived out of order", "arrived twice", "lost"),
+            losses=1,
+            repeats=1,
+            crashes=1,
+        ),
+        "renderers in two beats": _rendering(
+            "a renderer dies, one is silent, a chunk fails once; three chunks in two beats",
+            (2, 1),
+            *("filmed", "rendered again after a death", "rendered again after a failure", "quiet, and back"),
+            "an answer came after its renderer was replaced",
+            deaths=1,
+            silences=1,
+            failures=1,
+        ),
+        "frames lost and answered twice": _rendering(
+            "frames are lost before they are written, a renderer dies, an answer comes twice",
+            (2, 1),
+            *("filmed", "rendered again after a loss", "rendered again after a death", "an answer came twice"),
+            deaths=1,
+            losses=1,
+            repeats=1,
+        ),
+        "a poisoned one of four chunks": _rendering(
+            "a chunk of four that cannot be rendered, and a death",
+            (3, 1),
+            *("a chunk was given up, others rendered", "dismissed", "rendered again after a failure"),
+            poisoned=1,
+            deaths=1,
+        ),
+        "two deaths of renderers": _rendering(
+            "two renderers die, in two beats of two chunks",
+            (2, 2),
+            *("filmed", "rendered again after a death", "an answer came after its renderer was replaced"),
+            deaths=2,
+        ),
+    }
+)
+"""For a change of the protocol itself: more than ten million states together, in minutes."""

@@ -3,7 +3,7 @@
 A system names its first state and, for a state, everything that may happen next. States are values that can be told apart by
 `==`; the shortest way to a state is the one that is kept. What must always hold is checked as each transition is made, and the
 system raises `Violated`; what must be possible is reported as marks, and whoever asks for an exploration says which marks
-there have to be. A state in which nothing may happen any more is an end, and has to be a good one.
+there have to be. A state in which nothing may happen any more, or nothing that changes it, is an end, and has to be a good one.
 
 Nothing is sampled: an exploration is over when no state is left whose successors have not been looked at, or it is not
 `exhausted`, and says so.
@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -29,12 +29,14 @@ class Violated(Exception):
         name: of the property, such as "S1".
         text: what is wrong.
         action: that breaks it; -1 if a state by itself does, or nobody has said yet.
+        records: what the action has put into the journal by then, in the system's own terms.
     """
 
-    def __init__(self, name: str, text: str, action: int = -1) -> None:
+    def __init__(self, name: str, text: str, action: int = -1, records: tuple[Any, ...] = ()) -> None:
         self.name = name
         self.text = text
         self.action = action
+        self.records = records
         super().__init__(f"{name}: {text}")
 
 
@@ -67,6 +69,10 @@ class System(Protocol[S]):
 
     def name(self, bits: int) -> list[str]:
         """The marks behind bits."""
+        ...
+
+    def left(self, state: S) -> Hashable:
+        """What may still go wrong, or otherwise than it usually goes."""
         ...
 
 
@@ -116,7 +122,7 @@ class Exploration(Generic[S]):
     Args:
         system: what is explored.
         most: states after which it is given up.
-        edges: whether transitions are kept, to find out whether the system may go round in a circle.
+        edges: whether transitions are kept, to find out whether the system may go round in a circle: 8 bytes of each.
     """
 
     def __init__(self, system: System[S], most: int, *, edges: bool = True) -> None:
@@ -126,8 +132,9 @@ class Exploration(Generic[S]):
         self._parents = array("q")
         self._actions = array("q")
         self._marks: Counter[int] = Counter()
-        self._edges: tuple[array[int], array[int]] | None = (array("q"), array("q")) if edges else None
-        self._transitions = self._depth = self._ends = 0
+        self._edges: tuple[array[int], array[int]] | None = (array("i"), array("i")) if edges else None
+        self._transitions = self._depth = 0
+        self._ends = array("q")
 
     def run(self, told: Callable[[int, int, int], None] = lambda states, frontier, depth: None) -> Explored:
         """Explore.
@@ -151,7 +158,7 @@ class Exploration(Generic[S]):
             for name in self._system.name(bits):
                 marks[name] += count
         acyclic = self._acyclic() if exhausted and self._edges is not None else None
-        return Explored(len(self._places), self._transitions, self._depth, self._ends, exhausted, marks, broken, acyclic)
+        return Explored(len(self._places), self._transitions, self._depth, len(self._ends), exhausted, marks, broken, acyclic)
 
     def _expand(self, layer: list[S]) -> tuple[list[S], Counterexample | None]:
         """The states that are new one step further on."""
@@ -163,7 +170,6 @@ class Exploration(Generic[S]):
             try:
                 for action, reached, bits in self._system.successors(state):
                     self._transitions += 1
-                    stuck = False
                     if bits:
                         marks[bits] += 1
                     there = places.get(reached)
@@ -173,16 +179,22 @@ class Exploration(Generic[S]):
                         parents.append(here)
                         actions.append(action)
                         after.append(reached)
-                    if edges is not None and there != here:
-                        edges[0].append(here)
-                        edges[1].append(there)
+                    if there != here:
+                        stuck = False
+                        if edges is not None:
+                            edges[0].append(here)
+                            edges[1].append(there)
                 if stuck:
-                    self._ends += 1
+                    self._ends.append(here)
                     marks[self._system.check_end(state)] += 1
             except Violated as error:
                 last = () if error.action < 0 else (error.action,)
                 return [], Counterexample(error.name, error.text, (*self._way(here), *last))
         return after, None
+
+    def ways_to_ends(self) -> Iterator[tuple[int, ...]]:
+        """The shortest way to each end that was found."""
+        return map(self._way, self._ends)
 
     def _way(self, place: int) -> tuple[int, ...]:
         """The actions from the first state to one."""
@@ -195,7 +207,7 @@ class Exploration(Generic[S]):
     def _acyclic(self) -> bool:
         """Whether no state can come back to itself: taking away, again and again, those that nothing leads to leaves none."""
         assert self._edges is not None
-        sources, targets = (np.frombuffer(each, dtype=np.int64) for each in self._edges)
+        sources, targets = (np.frombuffer(each, dtype=np.int32) for each in self._edges)
         count = len(self._places)
         order = np.argsort(sources, kind="stable")
         targets = targets[order]

@@ -8,9 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from protocol.channels import REGIONS
+from protocol.channels import REGIONS, Region
 from protocol.checking.exploring import Violated
-from protocol.messages import Accepted, BeatOpened, Committed, Message, Proposed, Restored, RoundOpened, Ruled, Vector
+from protocol.messages import (
+    Accepted,
+    BeatOpened,
+    Committed,
+    Message,
+    Objected,
+    Proposed,
+    Restored,
+    RoundOpened,
+    Ruled,
+    Vector,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +34,10 @@ class Told:
         round: that is open; 0 before the first.
         ruled: digest of the vector that was ruled, if one was.
         committed: digests of the beats.
+        vector: digest of that of the open round.
+        voted: regions that have voted in it.
+        incarnations: that may speak, of each region.
+        revisions: the latest in the open beat, of each region.
     """
 
     proposed: frozenset[tuple[str, int, int, str]] = frozenset()
@@ -30,22 +45,49 @@ class Told:
     round: int = 0
     ruled: str = ""
     committed: tuple[str, ...] = ()
+    vector: str = ""
+    voted: frozenset[str] = frozenset()
+    incarnations: tuple[int, ...] = (1,) * len(REGIONS)
+    revisions: tuple[int, ...] = (0,) * len(REGIONS)
 
     def heard(self, message: Message) -> Told:
         """With what a region says."""
         if isinstance(message, Proposed):
             version = (message.region, message.incarnation, message.revision, message.digest)
-            return replace(self, proposed=self.proposed | {version})
-        if isinstance(message, Accepted):
-            return replace(self, accepted=self.accepted | {message.role})
+            revisions = _with(self.revisions, message.region, message.revision)
+            return replace(self, proposed=self.proposed | {version}, revisions=revisions)
+        if isinstance(message, (Accepted, Objected)):
+            accepted = self.accepted | {message.role} if isinstance(message, Accepted) else self.accepted
+            return replace(self, accepted=accepted, voted=self.voted | {message.role})
         return self
+
+    def fault(self, message: Message) -> str:
+        """Why what a region says must have no effect; empty if it may."""
+        if isinstance(message, Proposed):
+            region: str = message.region
+            place = REGIONS.index(message.region)
+            question = message.round == self.round and message.revision == self.revisions[place] + 1
+        elif isinstance(message, (Accepted, Objected)):
+            region, place = message.role, REGIONS.index(message.role)
+            question = (message.round, message.vector) == (self.round, self.vector) and region not in self.voted
+        else:
+            return ""
+        kind = type(message).__name__
+        if message.incarnation != self.incarnations[place]:
+            return f"{kind} of {region}.{message.incarnation} counts, and it is fenced"
+        if message.beat != len(self.committed) or not question:
+            return f"{kind} of {region} counts, and answers nothing that is asked"
+        return ""
 
     def said(self, message: Message) -> Told:
         """With what the coordinator says, whether it may or not."""
         if isinstance(message, BeatOpened):
-            return Told(committed=self.committed)
+            return Told(committed=self.committed, incarnations=self.incarnations)
         if isinstance(message, RoundOpened):
-            return replace(self, round=message.round, accepted=frozenset())
+            nobody: frozenset[str] = frozenset()
+            return replace(self, round=message.round, accepted=nobody, voted=nobody, vector=message.vector.digest)
+        if isinstance(message, Restored):
+            return replace(self, incarnations=_with(self.incarnations, message.region, message.incarnation))
         if isinstance(message, Ruled):
             return replace(self, ruled=message.vector.digest)
         if isinstance(message, Committed):
@@ -64,8 +106,12 @@ class Told:
         """
         if isinstance(message, RoundOpened):
             self._require_proposed(message.vector, f"round {message.round} shows")
-        elif isinstance(message, Restored) and message.beat is not None and message.beat.beat != len(self.committed):
-            raise Violated("S1", f"{message.region} is told of beat {message.beat.beat} after {len(self.committed)} commits")
+        elif isinstance(message, Restored):
+            if message.beat is not None and message.beat.beat != len(self.committed):
+                told = f"{message.region} is told of beat {message.beat.beat}"
+                raise Violated("S1", f"{told} after {len(self.committed)} commits")
+            if message.incarnation <= self.incarnations[REGIONS.index(message.region)]:
+                raise Violated("S5", f"{message.region}.{message.incarnation} is there already")
         elif isinstance(message, Committed):
             self._require_commit(message, as_proposed=as_proposed)
 
@@ -79,6 +125,8 @@ class Told:
                 raise Violated("S2", f"beat {message.beat} is committed as ruled, and was not ruled so")
             return
         self._require_proposed(message.vector, f"beat {message.beat} commits")
+        if self.round and message.digest != self.vector:
+            raise Violated("S1", f"beat {message.beat} commits another vector than was voted on")
         if self.accepted != set(REGIONS) and not as_proposed:
             missing = ", ".join(region for region in REGIONS if region not in self.accepted)
             raise Violated("S1", f"beat {message.beat} is committed, and {missing} did not accept it")
@@ -87,3 +135,9 @@ class Told:
         for version in vector.versions:
             if (version.region, version.incarnation, version.revision, version.digest) not in self.proposed:
                 raise Violated("S2", f"{what} a track that {version.region} never proposed")
+
+
+def _with(numbers: tuple[int, ...], region: Region, number: int) -> tuple[int, ...]:
+    """Numbers of the regions with that of one changed."""
+    place = REGIONS.index(region)
+    return (*numbers[:place], number, *numbers[place + 1 :])

@@ -116,6 +116,10 @@ class Links:
         words, number = self._words[action]
         return words if number < 0 else f"{_words(self._envelopes[number])} {words}"
 
+    def left(self, wire: Wire) -> tuple[int, ...]:
+        """What may still go wrong."""
+        return wire[4:]
+
     def name(self, bits: int) -> list[str]:
         """The marks behind bits."""
         return [name for name, bit in _BIT.items() if bits & bit]
@@ -139,14 +143,18 @@ class Links:
 
     def _arrives(self, wire: Wire, number: int, *, stays: bool) -> tuple[int, Wire, int]:
         side = 0 if self._envelopes[number].receiver == COORDINATOR else 1
-        arrival = self._arrival(wire[0][side], number)
+        action = self._words.of(("arrives, and will again" if stays else "arrives", number))
+        try:
+            arrival = self._arrival(wire[0][side], number)
+        except Violated as error:
+            raise Violated(error.name, error.text, action) from None
         air = wire[1] if stays else wire[1] - {number}
         if arrival.answer >= 0:
             air |= {arrival.answer}
         reached = self._put(wire, side, arrival.after, air)
         if not stays:
-            return self._words.of(("arrives", number)), reached, arrival.marks
-        return self._words.of(("arrives, and will again", number)), _repeated(reached), arrival.marks | _BIT["arrived twice"]
+            return action, reached, arrival.marks
+        return action, _repeated(reached), arrival.marks | _BIT["arrived twice"]
 
     def _arrival(self, end: int, number: int) -> _Arrival:
         found = self._arrivals.get((end, number))
@@ -182,9 +190,11 @@ class Links:
         """Without envelopes whose arrival would change nothing, now or ever: they need not arrive."""
         useless = set()
         for number in wire[1]:
+            if self._envelopes[number].number:
+                continue
             end = wire[0][0 if self._envelopes[number].receiver == COORDINATOR else 1]
             arrival = self._arrival(end, number)
-            if arrival.after == end and arrival.answer < 0 and not self._envelopes[number].number:
+            if arrival.after == end and arrival.answer < 0:
                 useless.add(number)
         return (wire[0], wire[1] - useless, *wire[2:]) if useless else wire
 

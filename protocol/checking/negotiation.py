@@ -2,102 +2,40 @@
 
 What is real: the machines, the audit, the ruling, and the fold by which a coordinator comes back from its journal. What is
 chosen: what regions come up with, who is silent, who dies, when deadlines pass, when the coordinator's process is lost, between
-two records too. What is left out: the numbers of the links. A link brings what is sent in order and once, until its
-incarnation ends; that is explored for `protocol.link` by itself (`protocol.checking.links`).
+two records too, or its machine, with all that is not yet on disk. What is left out: the numbers of the links. A link brings
+what is sent in order and once, until its incarnation ends; that is explored for `protocol.link` by itself
+(`protocol.checking.links`).
 
-A world is a tuple of small numbers: the coordinator, the four seats, and what may still go wrong.
+A world is a tuple of small numbers: the coordinator, the four seats, what may still go wrong, and what the journal on disk
+comes to. What may happen at a seat depends on the coordinator, that seat and the kinds of faults that are left, and is worked
+out once for each three of those.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import astuple, dataclass, fields, replace
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, fields
 
 from protocol.channels import REGIONS, Region
+from protocol.checking.chair import BIT, Chair, Event, Step
 from protocol.checking.exploring import Violated
 from protocol.checking.forgeries import FORGERIES
-from protocol.checking.history import Told
 from protocol.checking.numbers import Messages, Numbers
-from protocol.checking.scenario import Budget, brief, briefed, constraints, opening
-from protocol.checking.seats import FALLBACK, REGION_BACK, Seat, Seats
-from protocol.coordination import (
-    AskDirector,
-    Audit,
-    Audited,
-    Briefed,
-    DeadlineFired,
-    Install,
-    MakeRuling,
-    Resume,
-    RulingMade,
-    Start,
-    Stop,
-)
-from protocol.coordinator import COORDINATOR_MACHINE
-from protocol.coordinator_conditions import awaited
-from protocol.coordinator_state import COMMIT_AS_PROPOSED, CoordinatorState
-from protocol.journal import Record
-from protocol.keyframes import Track
-from protocol.machine import PeerError, Received, Send
-from protocol.messages import COORDINATOR, DIRECTOR, BeatOpened, Committed, Decided, EndState, Message, Rejoined, Violation
+from protocol.checking.scenario import UNUSUAL, Budget, Rules
+from protocol.checking.seats import Seat, Seats
 from protocol.region import RegionState
-from protocol.replay import Replay, look
-from protocol.ruling import rule
-from protocol.timeline import rest
 
 World = tuple[int, ...]
-Event = tuple[Any, ...]
-"""What the coordinator is given: a word, and then whose it is and what."""
+Move = tuple[int, int, int, int, int, tuple[tuple[int, tuple[int, ...]], ...], int]
+"""Action, what it costs, marks; the coordinator's state and that of the seat after it, -1 for as before or LOST; what happens
+at seats on account of it; the state that is on disk after it, -1 for as before."""
+LOST = -2
+"""As a seat after a move: all seats are empty, for every process is lost."""
 
-MARKS = (
-    "committed after objections",
-    "committed by ruling",
-    "ruled: projected",
-    "ruled: scaled",
-    "ruled: rested",
-    "ruled: held",
-    "audit sent back",
-    "refused",
-    "fallback installed",
-    "fallback voted",
-    "rejoined while gathering",
-    "rejoined while voting",
-    "rejoin waits for the next beat",
-    "late proposal discarded",
-    "late vote discarded",
-    "given up",
-    "stopped",
-    "resumed while directing",
-    "resumed while gathering",
-    "resumed while voting",
-    "resumed after the end",
-    "resumed between two records",
-    "done",
-)
-"""What may be seen on the way; whoever explores says which of it has to be."""
-_BIT = {name: 1 << place for place, name in enumerate(MARKS)}
 _BUDGET = tuple(each.name for each in fields(Budget))
-_SEATS, _LEFT = 1, 5
-"""Where in a world the seats stand, and what is left of the budget."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What an event of the coordinator comes to.
-
-    Attributes:
-        after: number of the coordinator's state.
-        orders: for each seat what happens to it, in order: the number of a message, FALLBACK or REGION_BACK.
-        records: what is journaled: sender and number of the message.
-        marks: as bits.
-    """
-
-    after: int
-    orders: tuple[tuple[int, ...], ...]
-    records: tuple[tuple[str, int], ...]
-    marks: int
+_COST = {name: 1 << place for place, name in enumerate(_BUDGET)}
+_SEATS, _LEFT, _DISK = 1, 5, 6
+"""Where in a world the seats stand, what is left of the budget, and what is on disk."""
 
 
 class Negotiation:
@@ -110,7 +48,14 @@ class Negotiation:
         active: regions to which it may happen.
         flags: behaviour flags.
         usual: what regions propose of their own accord: "calm" or "bold".
+        rules: which rules hold.
         same: whether all that happens has to come to the same motion (S5).
+        film: whether the take is rendered; how that goes is explored by itself (`protocol.checking.rendering`).
+        apart: whether others may be heard while the coordinator's host works on a brief, an audit or a ruling. Today's host
+            lets nobody in between; a journal does not say when it was done, so nothing is resumed here.
+
+    Raises:
+        ValueError: a coordinator is to be resumed from what a journal does not say.
     """
 
     def __init__(
@@ -122,57 +67,61 @@ class Negotiation:
         active: tuple[Region, ...] = REGIONS,
         flags: tuple[str, ...] = (),
         usual: str = "calm",
+        rules: Rules = "levels",
         same: bool = False,
+        film: bool = False,
+        apart: bool = False,
     ) -> None:
-        self._beats = beats
-        self._opened = opening(rounds, flags)
-        self._rules = constraints()
+        if apart and (budget.outages or budget.blackouts):
+            raise ValueError(
+                "a journal does not say when the host had worked something out, so it cannot be resumed from there"
+            )
+        self.messages = Messages()
+        self.chair = Chair(self.messages, rules, beats=beats, rounds=rounds, flags=flags, film=film, apart=apart, same=same)
+        self.seats = Seats(self.messages, lambda beat, tracks: self.chair.looked(beat, tracks)[0], usual, UNUSUAL[rules])
         self._budget = budget
-        self._active = tuple(REGIONS.index(region) for region in active)
-        self._motions: set[Hashable] | None = set() if same else None
-        self._messages = Messages()
-        self._seats = Seats(self._messages, lambda beat, tracks: self._looked(beat, tracks)[0], usual)
-        self._states: Numbers[tuple[CoordinatorState, Told]] = Numbers(
-            lambda both: (self._messages.of_coordinator(both[0]), both[1])
-        )
+        self.film = film
+        self._apart = apart
+        self._active = frozenset(REGIONS.index(region) for region in active)
         self._actions: Numbers[Event] = Numbers()
-        self._steps: dict[tuple[int, Event], Step | None] = {}
-        self._outages: dict[tuple[int, Event, int], Step] = {}
+        self._left: Numbers[tuple[int, ...]] = Numbers()
+        self._masks: list[int] = []
+        self._paid: dict[tuple[int, int], int] = {}
+        self._at_seats: dict[tuple[int, int, int], tuple[Move, ...]] = {}
+        self._elsewhere: dict[tuple[int, int, int], tuple[Move, ...]] = {}
         self._agreed: set[tuple[tuple[tuple[int, str], ...], tuple[str, ...]]] = set()
-        self._rulings: dict[tuple[int, ...], RulingMade] = {}
-        self._looks: dict[tuple[int, ...], tuple[tuple[Violation, ...], EndState]] = {}
 
     # ------------------------------------------------------------------------------------------------------ the system
 
     def first(self) -> World:
         """Nobody has said anything yet."""
-        idle = self._states.of((CoordinatorState(), Told()))
-        return (idle, *(self._seats.of(Seat(RegionState(region))) for region in REGIONS), *astuple(self._budget))
+        seats = (self.seats.of(Seat(RegionState(region))) for region in REGIONS)
+        return (self.chair.first, *seats, self._left_of(astuple(self._budget)), self.chair.first)
 
-    def successors(self, world: World) -> Iterator[tuple[int, World, int]]:
+    def successors(self, world: World) -> list[tuple[int, World, int]]:
         """Everything that may happen next."""
-        state, _ = self._states[world[0]]
-        if state.phase == "idle":
-            yield from self._coordinated(world, ("starts",))
-            return
-        open_ = state.phase != "closed"
-        for place in range(len(REGIONS)):
-            yield from self._brought(world, place)
-            if open_:
-                yield from self._heard(world, place)
-                yield from self._goes_wrong(world, place)
-        if open_ and self._left(world, "stops"):
-            yield from self._coordinated(world, ("is stopped",), "stops")
-        if (open_ or state.closed_in) and self._left(world, "outages"):
-            yield self._lost(world, (), 0)
+        coordinator, left, disk = world[0], world[_LEFT], world[_DISK]
+        mask = self._masks[left]
+        moves = self._elsewhere.get((coordinator, disk, mask))
+        if moves is None:
+            moves = self._elsewhere[coordinator, disk, mask] = tuple(self._general(coordinator, disk, mask))
+        after = [self._made(world, 0, move) for move in moves]
+        at_seats = self._at_seats
+        for place in range(_SEATS, _LEFT):
+            key = (coordinator, world[place], mask)
+            moves = at_seats.get(key)
+            if moves is None:
+                moves = at_seats[key] = tuple(self._at_seat(coordinator, place - _SEATS, world[place], mask))
+            after += [self._made(world, place, move) for move in moves]
+        return after
 
     def check_end(self, world: World) -> int:
         """Every end has to be that of a take that was closed, told to all who could hear it."""
-        state, _ = self._states[world[0]]
+        state = self.chair[world[0]]
         if state.phase != "closed":
             raise Violated("L1", f"nothing can happen any more, and the take is still {state.phase}")
         for number in world[_SEATS:_LEFT]:
-            holder = self._seats[number].holder
+            holder = self.seats[number].holder
             if holder.phase not in ("closed", "joining"):
                 raise Violated("L1", f"the take is closed, and {holder.region} is still {holder.phase}")
         return 0
@@ -183,291 +132,179 @@ class Negotiation:
             case ("seat", int(place), str(words)):
                 return f"{REGIONS[place]} {words}"
             case ("outage", (), _):
-                return "the coordinator is lost, and resumed"
+                return "the coordinator is lost and resumed, with new processes for all regions"
             case ("outage", tuple(event), int(kept)):
-                return f"{self._worded(event)}, is lost after {kept} records, and resumed"
+                records = "1 record" if kept == 1 else f"{kept} records"
+                return f"{self._worded(event)}, is lost after {records} and resumed, with new processes for all regions"
+            case ("blackout",):
+                return (
+                    "the coordinator's machine is lost with what was not on disk; it is resumed, all regions' processes are new"
+                )
             case ("event", tuple(event)):
                 return self._worded(event)
         raise AssertionError(action)
 
+    def left(self, world: World) -> int:
+        """What may still go wrong."""
+        return world[_LEFT]
+
+    def seat(self, world: World, place: int) -> Seat:
+        """The seat of a region."""
+        return self.seats[world[_SEATS + place]]
+
+    def on_disk(self, world: World) -> int:
+        """The number of the coordinator's state that the journal on disk comes to."""
+        return world[_DISK]
+
+    def meaning(self, action: int) -> Event:
+        """An action as it was made: ("seat", place, words), ("event", event), ("outage", event, records) or ("blackout",)."""
+        return self._actions[action]
+
     def name(self, bits: int) -> list[str]:
         """The marks behind bits."""
-        return [name for name, bit in _BIT.items() if bits & bit]
+        return [name for name, bit in BIT.items() if bits & bit]
 
     def _worded(self, event: Event) -> str:
-        word, *rest_ = event
-        about: list[str] = [REGIONS[rest_[0]]] if rest_ else []
-        if word == "hears":
-            about.append(type(self._messages[rest_[1]]).__name__)
-        elif word == "is told":
-            about.append(f"({rest_[1]})")
-        return " ".join(["the coordinator", word, *about])
+        match event:
+            case ("hears", int(place), int(message)):
+                words = f"hears {type(self.messages[message]).__name__} from {REGIONS[place]}"
+            case ("is told", int(place), str(forgery)):
+                words = f"hears from {REGIONS[place]}, which {forgery}"
+            case (word, int(place), *_):
+                words = f"{word} {REGIONS[place]}"
+            case _:
+                words = event[0]
+        return f"the coordinator {words}"
 
-    # ----------------------------------------------------------------------------------------------------------- seats
+    # ------------------------------------------------------------------------------------------------------------ moves
 
-    def _brought(self, world: World, place: int) -> Iterator[tuple[int, World, int]]:
-        """A region is brought its next message."""
-        number = world[_SEATS + place]
-        if not self._seats[number].down:
+    def _made(self, world: World, place: int, move: Move) -> tuple[int, World, int]:
+        """What a move comes to in a world; `place` of the seat that it is made at."""
+        action, cost, marks, coordinator, seat, orders, disk = move
+        reached = list(world)
+        if seat >= 0:
+            reached[place] = seat
+        if cost:
+            reached[_LEFT] = self._after(world[_LEFT], cost)
+        if coordinator < 0:
+            return action, tuple(reached), marks
+        reached[0] = coordinator
+        if seat == LOST:
+            for each in range(_SEATS, _LEFT):
+                reached[each] = self.seats.emptied(reached[each])
+        if disk >= 0:
+            reached[_DISK] = disk
+        for each, what in orders:
+            reached[_SEATS + each], names = self.seats.ordered(reached[_SEATS + each], what)
+            for name in names:
+                marks |= BIT[name]
+        return action, tuple(reached), marks
+
+    def _general(self, coordinator: int, disk: int, mask: int) -> Iterator[Move]:
+        """What may happen to the coordinator alone."""
+        state = self.chair[coordinator]
+        if state.phase == "idle":
+            yield from self._event(coordinator, ("starts",), mask)
             return
-        for delivery in self._seats.delivered(number):
-            if delivery.cost and (place not in self._active or not self._left(world, delivery.cost)):
-                continue
-            action = self._actions.of(("seat", place, delivery.words))
-            self._agree(world[0], delivery.after, action)
-            reached = _put(_spent(world, delivery.cost), place, delivery.after)
-            yield action, reached, _BIT[delivery.mark] if delivery.mark else 0
+        if state.phase != "closed":
+            if self._apart:
+                yield from self._event(coordinator, ("hears from its host",), mask)
+            if self.film:
+                yield from self._event(coordinator, ("hears that all frames are made",), mask)
+                yield from self._event(coordinator, ("hears that the film broke",), mask, "broken")
+            yield from self._event(coordinator, ("is stopped",), mask, "stops")
+        if state.phase != "closed" or state.closed_in:
+            if mask & _COST["outages"]:
+                yield self._outage(coordinator, (), 0, "outages")
+            if mask & _COST["blackouts"]:
+                yield self._outage(disk, (), 0, "blackouts", BIT["resumed from what was on disk"])
 
-    def _heard(self, world: World, place: int) -> Iterator[tuple[int, World, int]]:
-        """The coordinator hears what a region has sent, and new processes that ask to be let in."""
-        seat = self._seats[world[_SEATS + place]]
+    def _at_seat(self, coordinator: int, place: int, number: int, mask: int) -> Iterator[Move]:
+        """What may happen at a seat, or to the coordinator by its doing."""
+        seat = self.seats[number]
+        active = place in self._active
+        if seat.down:
+            for delivery in self.seats.delivered(number):
+                if delivery.cost and not (active and mask & _COST[delivery.cost]):
+                    continue
+                action = self._actions.of(("seat", place, delivery.words))
+                self._agree(coordinator, delivery.after, action)
+                bits = BIT[delivery.mark] if delivery.mark else 0
+                yield action, _COST.get(delivery.cost, 0), bits, -1, delivery.after, (), -1
+        if self.chair[coordinator].phase in ("idle", "closed"):
+            return
         if seat.up:
-            taken = _put(world, place, self._seats.of(replace(seat, up=seat.up[1:])))
-            yield from self._coordinated(taken, ("hears", place, seat.up[0]))
+            yield from self._event(coordinator, ("hears", place, seat.up[0]), mask, seat=self.seats.taken(number))
         if seat.process.phase == "joining":
-            yield from self._coordinated(world, ("lets in", place, seat.process.nonce))
-
-    def _goes_wrong(self, world: World, place: int) -> Iterator[tuple[int, World, int]]:
-        """A region's process dies; it sends what it may not; the coordinator waits no longer."""
-        seat = self._seats[world[_SEATS + place]]
-        if place in self._active and self._left(world, "crashes"):
-            reached = _put(_spent(world, "crashes"), place, self._seats.of(seat.reborn()))
-            yield self._actions.of(("seat", place, "dies, and another process takes its place")), reached, 0
-        if place in self._active and self._left(world, "forged"):
+            yield from self._event(coordinator, ("lets in", place, seat.process.nonce), mask)
+        if active and mask & _COST["crashes"]:
+            action = self._actions.of(("seat", place, "dies, and another process takes its place"))
+            yield action, _COST["crashes"], 0, -1, self.seats.reborn(number), (), -1
+        if active and mask & _COST["forged"]:
             for forgery in FORGERIES:
-                yield from self._coordinated(world, ("is told", place, forgery), "forged")
-        if seat.stuck:
-            yield from self._coordinated(world, ("waits no longer for", place))
-        elif self._left(world, "early"):
-            yield from self._coordinated(world, ("waits no longer for", place), "early")
+                yield from self._event(coordinator, ("is told", place, forgery), mask, "forged")
+        yield from self._event(coordinator, ("waits no longer for", place), mask, "" if seat.stuck else "early")
+
+    def _event(self, coordinator: int, event: Event, mask: int, cost: str = "", seat: int = -1) -> Iterator[Move]:
+        """The coordinator takes an event; or takes it, and is lost after some of the records that this brings about."""
+        if cost and not mask & _COST[cost]:
+            return
+        action = self._actions.of(("event", event))
+        try:
+            step = self.chair.step(coordinator, event)
+        except Violated as error:
+            raise Violated(error.name, error.text, action, error.records) from None
+        if step is None:
+            return
+        disk = self._on_disk(coordinator, step, action)
+        yield action, _COST.get(cost, 0), step.marks, step.after, seat, step.orders, disk
+        if mask & _COST["outages"]:
+            for kept in range(1, len(step.records)):
+                yield self._outage(coordinator, event, kept, "outages", cost=_COST.get(cost, 0))
+
+    def _outage(self, coordinator: int, event: Event, kept: int, what: str, marks: int = 0, cost: int = 0) -> Move:
+        """The coordinator is lost and resumed; everybody else is new, and what was on its way is lost."""
+        action = self._actions.of(("outage", event, kept) if what == "outages" else ("blackout",))
+        try:
+            step = self.chair.resumed(coordinator, event, kept)
+        except Violated as error:
+            raise Violated(error.name, error.text, action, error.records) from None
+        disk = self._on_disk(coordinator, step, action)
+        return action, cost | _COST[what], step.marks | marks, step.after, LOST, step.orders, disk
+
+    def _on_disk(self, coordinator: int, step: Step, action: int) -> int:
+        """What the journal on disk comes to after a step; -1 for the same as before, or if nobody will ask."""
+        if not self._budget.blackouts:
+            return -1
+        try:
+            return self.chair.on_disk(coordinator, step)
+        except Violated as error:
+            raise Violated(error.name, error.text, action, error.records) from None
 
     def _agree(self, coordinator: int, seat: int, action: int) -> None:
         """S1: whoever plays a region knows each beat as the coordinator has committed it."""
-        holder, told = self._seats[seat].holder, self._states[coordinator][1]
-        if not holder.committed or (holder.committed, told.committed) in self._agreed:
+        holder, committed = self.seats[seat].holder, self.chair.told(coordinator).committed
+        if not holder.committed or (holder.committed, committed) in self._agreed:
             return
         for beat, vector in holder.committed:
-            if beat >= len(told.committed) or told.committed[beat] != vector:
+            if beat >= len(committed) or committed[beat] != vector:
                 raise Violated("S1", f"{holder.region} knows beat {beat} as it was not committed", action)
-        self._agreed.add((holder.committed, told.committed))
+        self._agreed.add((holder.committed, committed))
 
-    # ------------------------------------------------------------------------------------------------------ coordinator
+    # ----------------------------------------------------------------------------------------------------------- budget
 
-    def _coordinated(self, world: World, event: Event, cost: str = "") -> Iterator[tuple[int, World, int]]:
-        """The coordinator takes an event; or takes it, and is lost after some of the records that this brings about."""
-        action = self._actions.of(("event", event))
-        try:
-            step = self._step(world[0], event)
-        except Violated as error:
-            raise Violated(error.name, error.text, action) from None
-        if step is None:
-            return
-        before = _spent(world, cost)
-        yield action, *self._ordered(before, step)
-        if self._left(before, "outages"):
-            for kept in range(1, len(step.records)):
-                yield self._lost(before, event, kept)
+    def _left_of(self, left: Iterable[int]) -> int:
+        """The number of what is left."""
+        left = tuple(left)
+        number = self._left.of(left)
+        if number == len(self._masks):
+            self._masks.append(sum(bit for bit, each in zip(_COST.values(), left, strict=True) if each))
+        return number
 
-    def _lost(self, world: World, event: Event, kept: int) -> tuple[int, World, int]:
-        """The coordinator is lost and resumed; everybody else is new, and what was on its way is lost."""
-        action = self._actions.of(("outage", event, kept))
-        try:
-            step = self._outage(world[0], event, kept)
-        except Violated as error:
-            raise Violated(error.name, error.text, action) from None
-        reached = _spent(world, "outages")
-        for place in range(len(REGIONS)):
-            fresh = replace(self._seats[reached[_SEATS + place]].reborn(), fallback=None, down=(), up=())
-            reached = _put(reached, place, self._seats.of(fresh))
-        return action, *self._ordered(reached, step)
-
-    def _ordered(self, world: World, step: Step) -> tuple[World, int]:
-        """The world after the seats have got what the coordinator has sent, and the marks."""
-        reached, marks = list(world), step.marks
-        reached[0] = step.after
-        for place, orders in enumerate(step.orders):
-            if orders:
-                reached[_SEATS + place], names = self._seats.ordered(reached[_SEATS + place], orders)
-                for name in names:
-                    marks |= _BIT[name]
-        return tuple(reached), marks
-
-    def _step(self, number: int, event: Event) -> Step | None:
-        """What an event comes to; None if it can have no effect."""
-        key = (number, event)
-        if key not in self._steps:
-            self._steps[key] = self._take(number, event)
-        return self._steps[key]
-
-    def _take(self, number: int, event: Event) -> Step | None:
-        state, _ = self._states[number]
-        match event:
-            case ("starts",):
-                return self._run(number, Start(self._opened, rest()))
-            case ("is stopped",):
-                return self._run(number, Stop("the user has had enough"), "stopped")
-            case ("waits no longer for", int(place)):
-                beat, round_ = (state.beat.beat if state.beat else 0), (state.round.round if state.round else 0)
-                fired = DeadlineFired(REGIONS[place], state.members[place].incarnation, beat, round_)
-                owed = state.phase in ("gathering", "voting") and any(awaited(fallback=f)(state, fired) for f in (False, True))
-                played = state.members[place].fallback
-                return self._run(number, fired, "given up" if played else "fallback installed") if owed else None
-            case ("lets in", int(place), str(nonce)):
-                asked = Rejoined(region=REGIONS[place], nonce=nonce)
-                if state.has_let_in(asked):
-                    return None
-                phases = {"gathering": "rejoined while gathering", "voting": "rejoined while voting"}
-                waits = state.members[place].fallback
-                mark = "rejoin waits for the next beat" if waits else phases.get(state.phase, "")
-                return self._run(number, Received(asked), mark, REGIONS[place])
-            case ("hears", int(place), int(message)):
-                return self._hear(number, place, self._messages[message])
-            case ("is told", int(place), str(forgery)):
-                forged = FORGERIES[forgery](state, REGIONS[place])
-                return None if forged is None else self._hear(number, place, forged)
-        raise AssertionError(event)
-
-    def _hear(self, number: int, place: int, message: Message) -> Step:
-        """A message of a region; one that may not be said now changes nothing."""
-        try:
-            COORDINATOR_MACHINE.step(self._states[number][0], Received(message))
-        except PeerError:
-            return Step(number, ((),) * len(REGIONS), (), _BIT["refused"])
-        return self._run(number, Received(message), "", REGIONS[place])
-
-    def _run(self, number: int, event: Any, mark: str = "", sender: str = "") -> Step:
-        """Take an event, and what follows from it at once."""
-        state, told = self._states[number]
-        marks = _BIT[mark] if mark else 0
-        records: list[tuple[str, int]] = []
-        orders: tuple[list[int], ...] = tuple([] for _ in REGIONS)
-        if isinstance(event, Received):
-            told = told.heard(event.message)
-            records.append((sender, self._messages.of(event.message)))
-        events = deque([event])
-        while events:
-            before, event = state, events.popleft()
-            state, outputs = COORDINATOR_MACHINE.step(state, event)
-            if state.committed[: len(before.committed)] != before.committed:
-                raise Violated("S6", "a committed beat has changed")
-            if isinstance(event, Audited) and state.phase == "voting":
-                marks |= _BIT["audit sent back"]
-            for output in outputs:
-                if isinstance(output, Send):
-                    marks |= self._require(before, state, told, output.message)
-                    told = told.said(output.message)
-                    numbered = self._messages.of(output.message)
-                    records.append((DIRECTOR if isinstance(output.message, Decided) else COORDINATOR, numbered))
-                    for place, region in enumerate(REGIONS):
-                        if region in output.to:
-                            orders[place].append(numbered)
-                elif isinstance(output, Install):
-                    orders[REGIONS.index(output.region)].append(FALLBACK if output.fallback else REGION_BACK)
-                elif isinstance(output, AskDirector):
-                    events.append(Briefed(briefed(self._opened, self._beats), brief(self._beats)))
-                elif isinstance(output, Audit):
-                    events.append(Audited(*self._looked(output.beat, output.tracks)))
-                elif isinstance(output, MakeRuling):
-                    events.append(made := self._ruled(output))
-                    for one in made.rulings:
-                        marks |= _BIT.get(f"ruled: {one.rung}", 0)
-        if state.phase == "closed" and not state.closed_in:
-            marks |= _BIT["done"]
-            self._same_motion(state)
-        return Step(self._states.of((state, told)), tuple(map(tuple, orders)), tuple(records), marks)
-
-    def _require(self, before: CoordinatorState, after: CoordinatorState, told: Told, message: Message) -> int:
-        """What the coordinator says has to follow from what was said before; marks."""
-        as_proposed = COMMIT_AS_PROPOSED in self._opened.flags
-        told.require(message, as_proposed=as_proposed)
-        if not isinstance(message, Committed):
-            return 0
-        assert before.beat is not None
-        kept, tracks = after.committed[message.beat]
-        if kept != message.digest:
-            raise Violated("S1", f"beat {message.beat} is kept under another digest than it is committed under")
-        broken, _ = self._looked(before.beat, tracks)
-        if broken and not as_proposed:
-            raise Violated("S3", f"beat {message.beat} is committed, and breaks {broken[0].constraint}")
-        if message.ruled:
-            return _BIT["committed by ruling"]
-        return _BIT["committed after objections"] if before.round is not None and before.round.round > 1 else 0
-
-    def _same_motion(self, state: CoordinatorState) -> None:
-        """S5, where it is asked for: the motion is that of all other ways that come to an end."""
-        if self._motions is not None:
-            self._motions.add(tuple(self._messages.of(track) for _, tracks in state.committed for track in tracks))
-            if len(self._motions) > 1:
-                raise Violated("S5", "what went wrong on the way has changed the motion")
-
-    def _looked(self, beat: BeatOpened, tracks: Sequence[Track]) -> tuple[tuple[Violation, ...], EndState]:
-        """What four tracks break, and how the beat ends with them."""
-        key = (self._messages.of(beat), *map(self._messages.of, tracks))
-        if key not in self._looks:
-            self._looks[key] = look(self._rules, beat, tracks)
-        return self._looks[key]
-
-    def _ruled(self, asked: MakeRuling) -> RulingMade:
-        key = (self._messages.of(asked.beat), *map(self._messages.of, asked.tracks))
-        if key not in self._rulings:
-            length = asked.beat.intent.end - asked.beat.intent.start
-            tracks, rulings = rule(self._rules, asked.beat.end_state, asked.tracks, length)
-            self._rulings[key] = RulingMade(tracks, rulings, self._looked(asked.beat, tracks)[1])
-        return self._rulings[key]
-
-    # ----------------------------------------------------------------------------------------------------------- outage
-
-    def _outage(self, number: int, event: Event, kept: int) -> Step:
-        """The coordinator comes back from its journal, which ends some records after a state."""
-        key = (number, event, kept)
-        if key not in self._outages:
-            self._outages[key] = self._resumed(number, event, kept)
-        return self._outages[key]
-
-    def _resumed(self, number: int, event: Event, kept: int) -> Step:
-        state, told = self._states[number]
-        marks = 0
-        if event:
-            state, told = self._folded(number, event, kept)
-            marks = _BIT["resumed between two records"]
-            number = self._states.of((state, told))
-        if state.phase == "closed" and not state.closed_in:
-            return Step(number, ((),) * len(REGIONS), (), marks)  # all was done but for saying so
-        mark = f"resumed while {state.phase}" if state.phase != "closed" else "resumed after the end"
-        step = self._run(number, Resume(()))
-        return replace(step, marks=step.marks | marks | _BIT.get(mark, 0))
-
-    def _folded(self, number: int, event: Event, kept: int) -> tuple[CoordinatorState, Told]:
-        """What a journal comes to that ends within what an event brings about; what was due is said after all."""
-        state, told = self._states[number]
-        step = self._step(number, event)
-        assert step is not None
-        run = Replay(self._rules, coordinator=state)
-        run.leave_out(REGIONS)  # what they make of it shows in what they say
-        for sender, message in step.records[:kept]:
-            said = self._messages[message]
-            run.feed(Record(1, 0.0, sender, (COORDINATOR,) if sender in REGIONS else (), 0, 0, said))
-            told = told.heard(said) if sender in REGIONS else told.said(said)
-        if run.findings:
-            raise Violated("S5", f"a journal cannot be followed: {run.findings[0].text}")
-        for said in run.due:
-            told = told.said(said)
-        expected, _ = self._states[step.after]
-        of = self._messages.of_coordinator
-        if of(run.coordinator) != of(expected) and run.coordinator.phase != "directing":
-            raise Violated("S5", f"a journal comes to {run.coordinator.phase} where the coordinator was {expected.phase}")
-        return run.coordinator, told
-
-    def _left(self, world: World, what: str) -> int:
-        return world[_LEFT + _BUDGET.index(what)]
-
-
-def _put(world: World, place: int, seat: int) -> World:
-    return (*world[: _SEATS + place], seat, *world[_SEATS + place + 1 :])
-
-
-def _spent(world: World, what: str) -> World:
-    if not what:
-        return world
-    place = _LEFT + _BUDGET.index(what)
-    return (*world[:place], world[place] - 1, *world[place + 1 :])
+    def _after(self, left: int, cost: int) -> int:
+        """What is left after something that costs one of each of some kinds."""
+        found = self._paid.get((left, cost))
+        if found is None:
+            after = (each - bool(cost & bit) for bit, each in zip(_COST.values(), self._left[left], strict=True))
+            found = self._paid[left, cost] = self._left_of(after)
+        return found

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar
 
 from protocol.coordinator_state import CoordinatorState
-from protocol.messages import digest
+from protocol.keyframes import Frozen
 from protocol.region import RegionState
 
 T = TypeVar("T")
@@ -41,11 +41,12 @@ class Numbers(Generic[T]):
 class Messages:
     """Numbers for messages and what they are made of, and for states of roles, which are told apart by the messages in them.
 
-    Telling two messages apart takes a digest of each; one and the same object is digested once.
+    A message is told apart by the numbers of the models in it, so that one which holds much that is known costs little; one and
+    the same object is looked at once.
     """
 
     def __init__(self) -> None:
-        self._numbers: Numbers[Any] = Numbers(lambda message: (type(message).__name__, digest(message)))
+        self._numbers: Numbers[Any] = Numbers(self._shape)
         self._known: dict[int, tuple[int, Any]] = {}
 
     def of(self, message: Any) -> int:
@@ -56,6 +57,18 @@ class Messages:
         if known is None:
             known = self._known[id(message)] = (self._numbers.of(message), message)  # kept, so that its address stays its own
         return known[0]
+
+    def _shape(self, model: Frozen) -> Hashable:
+        return (type(model), *map(self._part, model.__dict__.values()))
+
+    def _part(self, value: Any) -> Hashable:
+        if isinstance(value, Frozen):
+            return self.of(value)
+        if isinstance(value, tuple):
+            return tuple(map(self._part, value))
+        if isinstance(value, dict):
+            return tuple((name, self._part(value[name])) for name in sorted(value))
+        return value  # type: ignore[no-any-return]
 
     def __getitem__(self, number: int) -> Any:
         return self._numbers[number]

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-from protocol.channels import WRITABLE, Region
+from protocol.channels import CHANNELS, REGIONS, Region
 from protocol.checking.exploring import Violated
 from protocol.checking.numbers import Messages, Numbers
 from protocol.checking.scenario import objection, revision
 from protocol.keyframes import Track
-from protocol.machine import PeerError, Received
-from protocol.messages import Accepted, BeatOpened, Objected, Proposed, Violation
-from protocol.region import REGION, Judge, Judged, Propose, RegionState, Thought, Wake
+from protocol.machine import PeerError, Received, kind
+from protocol.messages import Accepted, BeatOpened, Objected, Proposed, Restored, Violation
+from protocol.region import REGION, Judge, Judged, Propose, RegionState, Revision, Thought, Wake
 
 FALLBACK, REGION_BACK = -1, -2
 """Orders that are no messages: the fallback is installed, or sent away."""
 
 VOTES = ("accepts", "objects", "objects and yields")
+OBJECTIONS = {region: objection(region) for region in REGIONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Seats:
         messages: numbers of messages.
         looked: what four tracks break in a beat.
         usual: what regions propose of their own accord.
+        unusual: what else, each at a cost.
     """
 
     def __init__(
@@ -91,20 +94,42 @@ class Seats:
         messages: Messages,
         looked: Callable[[BeatOpened, tuple[Track, ...]], tuple[Violation, ...]],
         usual: str,
+        unusual: Mapping[Region, tuple[str, ...]],
     ) -> None:
         self._messages = messages
         self._looked = looked
         self._usual = usual
+        self._unusual = unusual
         of_region = messages.of_region
         self._seats: Numbers[Seat] = Numbers(
             lambda seat: (of_region(seat.process), of_region(seat.fallback), seat.down, seat.up, seat.born)
         )
         self._delivered: dict[int, tuple[Delivery, ...]] = {}
+        self._changes: dict[tuple[int, str], int] = {}
+        self._revisions: dict[tuple[Any, ...], Revision] = {}
         self._ordered: dict[tuple[int, tuple[int, ...]], tuple[int, tuple[str, ...]]] = {}
 
     def of(self, seat: Seat) -> int:
         """The number of a seat."""
         return self._seats.of(seat)
+
+    def taken(self, number: int) -> int:
+        """A seat after its first message has reached the coordinator."""
+        return self._changed(number, "taken", lambda seat: replace(seat, up=seat.up[1:]))
+
+    def reborn(self, number: int) -> int:
+        """A seat whose process has died, with the next one."""
+        return self._changed(number, "reborn", Seat.reborn)
+
+    def emptied(self, number: int) -> int:
+        """A seat that nobody of before has outlived, and to which nothing is on its way."""
+        return self._changed(number, "emptied", lambda seat: replace(seat.reborn(), fallback=None, down=(), up=()))
+
+    def _changed(self, number: int, how: str, change: Callable[[Seat], Seat]) -> int:
+        found = self._changes.get((number, how))
+        if found is None:
+            found = self._changes[number, how] = self.of(change(self._seats[number]))
+        return found
 
     def __getitem__(self, number: int) -> Seat:
         return self._seats[number]
@@ -143,6 +168,8 @@ class Seats:
             return
         if set(seat.holder.committed) - set(after.committed):
             raise Violated("S6", f"{seat.holder.region} no longer knows what was committed")
+        if isinstance(message, Restored):
+            _require_disregarded(after, Received(message.model_copy(update={"incarnation": message.incarnation - 1})))
         if not outputs:
             yield Delivery(words, self.of(rest.held_by(after)))
             return
@@ -155,7 +182,10 @@ class Seats:
     ) -> Delivery:
         if manner == "is silent":
             return Delivery(f"{words} and is silent", self.of(seat.held_by(holder)), cost)
-        after, said = REGION.step(holder, self._thought(asked, holder.region, manner))
+        thought = self._thought(asked, holder.region, manner)
+        for late in _for_other_questions(thought):
+            _require_disregarded(holder, late)
+        after, said = REGION.step(holder, thought)
         sent = tuple(self._messages.of(one.message) for one in said)
         told = replace(seat.held_by(after), up=seat.up + sent)
         mark = "fallback voted" if seat.fallback is not None and isinstance(asked, Judge) else ""
@@ -168,7 +198,9 @@ class Seats:
             usual = known or self._usual
             yield f"proposes {usual}", ""
             if not known:  # what it has decided it sticks to
-                yield f"proposes {'bold' if usual == 'calm' else 'calm'}", "bold"
+                for other in ("calm", *self._unusual[region]):
+                    if other != usual:
+                        yield f"proposes {other}", "bold"
                 yield "proposes wrong", "wrongs"
         else:
             honest = self._honest(asked, region)
@@ -178,21 +210,27 @@ class Seats:
 
     def _honest(self, asked: Judge, region: Region) -> str:
         """How a region votes that says what it sees."""
-        found = [v for v in self._looked(asked.beat, asked.round.tracks) if set(v.channels) & set(WRITABLE[region])]
+        broken = self._looked(asked.beat, asked.round.tracks)
+        found = [each for each in broken if any(CHANNELS[name].region == region for name in each.channels)]
         if any(violation.yields == region for violation in found):
             return "objects and yields"
         return "objects" if found else "accepts"
 
-    @staticmethod
-    def _thought(asked: Propose | Judge, region: Region, manner: str) -> Thought | Judged:
+    def _revision(self, asked: Propose | Judge, region: Region, round_: int, manner: str) -> Revision:
+        key = (self._messages.of(asked.beat), region, asked.incarnation, round_, manner)
+        if key not in self._revisions:
+            self._revisions[key] = revision(asked.beat, region, asked.incarnation, round_, manner)
+        return self._revisions[key]
+
+    def _thought(self, asked: Propose | Judge, region: Region, manner: str) -> Thought | Judged:
         if isinstance(asked, Propose):
             shape = manner.removeprefix("proposes ")
-            return Thought(asked.beat.beat, asked.incarnation, revision(asked.beat, region, asked.incarnation, 0, shape))
+            return Thought(asked.beat.beat, asked.incarnation, self._revision(asked, region, 0, shape))
         number = asked.round.round
-        found = () if manner == "accepts" else (objection(region),)
+        found = () if manner == "accepts" else (OBJECTIONS[region],)
         known = next((decided.reply for decided in asked.decisions if decided.round == number), "mild")
         yields = manner == "objects and yields"
-        revised = revision(asked.beat, region, asked.incarnation, number, known) if yields else None
+        revised = self._revision(asked, region, number, known) if yields else None
         return Judged(asked.beat.beat, number, asked.incarnation, found, revised)
 
     def _order(self, seat: Seat, orders: tuple[int, ...]) -> tuple[int, tuple[str, ...]]:
@@ -207,3 +245,25 @@ class Seats:
             fallback = RegionState(seat.process.region, phase="joining", incarnation=0) if order == FALLBACK else None
             seat = replace(seat, fallback=fallback, down=(), up=())
         return self.of(seat), tuple(marks)
+
+
+def _for_other_questions(thought: Thought | Judged) -> Iterator[Thought | Judged]:
+    """The same answer to a question that was asked earlier."""
+    yield replace(thought, beat=thought.beat - 1)
+    yield replace(thought, incarnation=thought.incarnation - 1)
+    if isinstance(thought, Judged):
+        yield replace(thought, round=thought.round - 1)
+
+
+def _require_disregarded(holder: RegionState, event: Any) -> None:
+    """S5: what belongs to an earlier question or incarnation changes nothing.
+
+    Raises:
+        Violated: it does.
+    """
+    try:
+        after, outputs = REGION.step(holder, event)
+    except PeerError:
+        return
+    if outputs or after != holder:
+        raise Violated("S5", f"{holder.region} heeds a {kind(event)} that is not for what it is asked")
