@@ -6,13 +6,17 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 # Worker processes of pytest: as many as there are processors, and no more than pay for their start.
 JOBS   ?= auto
+# Programs that some tests need, by the name that their Debian package has, too.
+TOOLS  := chromium spin
+# How many takes go through the fire.
+RUNS   ?= 200
 
 DEMO := She raises her eyebrows and her mouth falls open in surprise, then she blinks and frowns, then she glances right and \
 turns her head to the left, and finally she faces the camera and smiles warmly.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env format lint types models test test-fast proofs demo docs bench clean
+.PHONY: help env packages format lint types models test test-fast proofs check-deep fire demo docs bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -29,6 +33,15 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
 	@touch $@
+
+# Nothing is asked where nobody could answer: without a terminal sudo fails rather than wait for a password.
+packages:  ## install the Debian packages that some tests need (chromium, spin, gcc), unless they are there
+	@lacking=; for tool in $(TOOLS); do command -v $$tool >/dev/null || lacking="$$lacking $$tool"; done; \
+	command -v gcc >/dev/null || lacking="$$lacking gcc libc6-dev"; \
+	test -z "$$lacking" && exit 0; \
+	root=; test "$$(id -u)" = 0 || { root="sudo -n"; test -t 0 && root=sudo; }; \
+	{ $$root apt-get update -qq && $$root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$lacking >/dev/null; } || \
+	  echo "Not installed:$$lacking. Tests that need them are skipped. To run those as well, install them as root: apt-get install$$lacking" >&2
 
 format: $(READY)  ## rewrite the code in the agreed format, mending what lint can mend
 	$(BIN)/ruff check --fix-only --quiet
@@ -50,8 +63,14 @@ test: lint types models  ## all checks: format, lint, types, import rule and eve
 test-fast: $(READY)  ## the tests alone, without those that need a cluster
 	$(BIN)/python -m pytest -q -m 'not slow and not ray' -n $(JOBS) --maxprocesses 8 --dist loadscope --no-loadscope-reorder
 
-proofs: $(READY)  ## what takes minutes: hundreds of seeds of loss, disorder and crashes
+proofs: $(READY)  ## what takes minutes: hundreds of seeds of loss, disorder and crashes, the large models of the protocol
 	$(BIN)/python -m pytest -m slow -n $(JOBS) --maxprocesses 8 --dist loadscope --no-loadscope-reorder
+
+check-deep: $(READY)  ## explore more than ten million states of the protocol's machines
+	$(BIN)/python -m protocol.checking --deep
+
+fire: $(READY)  ## hundreds of takes on Ray under seeded faults (RUNS=N picks how many)
+	PYTHONPATH=. $(BIN)/python tests/bench_fire.py --runs $(RUNS)
 
 demo: $(READY)  ## animate the sample portrait: out/demo.mp4, its contact sheet and its take
 	@mkdir -p out
@@ -63,8 +82,8 @@ demo: $(READY)  ## animate the sample portrait: out/demo.mp4, its contact sheet 
 docs: $(READY)  ## write the generated parts of the documentation anew
 	PYTHONPATH=. $(BIN)/python docs/generate.py
 
-bench: $(READY)  ## run every tests/bench_*.py
-	@for script in tests/bench_*.py; do echo "== $$script"; PYTHONPATH=. $(BIN)/python "$$script" || exit 1; done
+bench: $(READY)  ## run every tests/bench_*.py but the fire
+	@for script in $(filter-out tests/bench_fire.py,$(wildcard tests/bench_*.py)); do echo "== $$script"; PYTHONPATH=. $(BIN)/python "$$script" || exit 1; done
 
 clean:  ## remove the environment, caches and results
 	rm -rf $(VENV) out build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
