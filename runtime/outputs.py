@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import shutil
 
 from collections.abc import Callable, Iterator, Mapping
@@ -32,6 +33,9 @@ _FRAMES_AT_ONCE = 2000
 """How much of a motion is turned into text at once: an hour at 240 frames per second would not fit into memory as a whole."""
 _PROBE = 64 * 1024
 """Bytes written to find out whether a disk takes any more; less than the journal of the shortest take."""
+
+_PART = re.compile(r"\.(?P<of>.+)\.(?P<process>[0-9]+)\.(part|try)")
+"""Name of what a process has not finished writing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,8 @@ class TakeFiles:
     def claimed(self) -> Iterator[None]:
         """The take's folder for one process alone, as far as the file system knows of locks.
 
+        What processes that were killed had begun to write is removed: nobody else would ever do that, and a video may be large.
+
         Raises:
             TakeError: another process works on the take.
             OSError: the folder is not there.
@@ -144,6 +150,7 @@ class TakeFiles:
                 ) from None
             except OSError:
                 pass  # a file system that knows of none
+            _sweep(self.folder)
             yield
         finally:
             os.close(handle)
@@ -151,6 +158,40 @@ class TakeFiles:
     def _make_folders(self) -> list[Path]:
         """Make what is missing of the take's folder and those that it is in; what was made."""
         return _make_folders(self.folder)
+
+
+def _sweep(take: Path) -> None:
+    """Remove what processes that have ended left half written of a take: in its folder, beside it, and among its pictures.
+
+    Args:
+        take: its folder.
+    """
+    for folder in (take, take.parent, take.with_suffix("")):
+        with contextlib.suppress(OSError):  # it is not there, or not ours
+            for path in list(folder.iterdir()):
+                part = _PART.fullmatch(path.name)
+                ours = part and (folder == take or part["of"] == "frames" or Path(part["of"]).stem == take.stem)
+                if part and ours and not _lives(int(part["process"])):
+                    _remove_part(path)
+
+
+def _remove_part(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        if not path.is_dir():
+            path.unlink()
+        elif not (path / "earlier").exists():  # pictures that were there before, which are not ours to remove
+            shutil.rmtree(path)
+
+
+def _lives(process: int) -> bool:
+    """Whether there is a process of this number on this machine."""
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def probe_file(path: Path) -> None:

@@ -294,3 +294,39 @@ def test_a_record_is_readable_by_people(tmp_path):
     assert json.loads(text) == {"direction": "Ça va 👋", "seed": 1}
     assert "Ça va 👋" in text
     assert len(text.splitlines()) == 4
+
+
+def test_what_killed_processes_left_half_written_goes_when_the_take_goes_on_and_nothing_else(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    files = TakeFiles.beside(tmp_path / "smile.mkv")
+    files.folder.mkdir()
+    (tmp_path / "smile").mkdir()
+    gone = [f".smile.mkv.{ended.pid}.part", f"smile.take/.take.json.{ended.pid}.part", f"smile/.frames.{ended.pid}.part"]
+    kept = [
+        f".smile.mkv.{os.getpid()}.part",  # of a process that lives
+        f".nod.mkv.{ended.pid}.part",  # of another take
+        ".smile.mkv.part",
+        "smile.take/journal.live.mcap",
+    ]
+    for name in (*gone[:2], *kept):
+        (tmp_path / name).touch()
+    (tmp_path / gone[2]).mkdir()
+    (tmp_path / gone[2] / "0001.png").touch()
+    before = _everything(tmp_path)
+    with files.claimed():
+        pass
+    assert _everything(tmp_path) == sorted({*before} - {*gone, f"{gone[2]}/0001.png"})
+
+
+def test_pictures_of_before_that_a_killed_process_had_put_aside_are_not_removed(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    files = TakeFiles.beside(tmp_path / "frames" / "%05d.png")
+    aside = tmp_path / "frames" / f".frames.{ended.pid}.part" / "earlier" / "00000.png"
+    for folder in (files.folder, aside.parent):
+        folder.mkdir(parents=True)
+    aside.touch()
+    with files.claimed():
+        pass
+    assert aside.exists()
