@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from protocol.brief import Act, Brief
 from protocol.channels import CHANNELS, REGIONS
+from protocol.coordinator_state import COMMIT_AS_PROPOSED
 from protocol.journal import Record
 from protocol.keyframes import Curve, Track
 from protocol.messages import (
@@ -99,7 +100,7 @@ class _Frames:
             (f"{done}", f"{len(cuts)}") if done == total else (f"{done} of {total}", f"{self.written} of {len(cuts)}")
         )
         again = f", {len(self.again)} handed out again" if self.again else ""
-        by = f" by {_counted(len(self.renderers), 'renderer')}" if self.renderers else ""
+        by = f" by {counted(len(self.renderers), 'renderer')}" if self.renderers else ""
         yield f"frames: {frames} in {chunks} chunk{'' if chunks == '1' else 's'}{by}{again}"
 
 
@@ -150,6 +151,7 @@ class Conversation:
             yield ""
             yield f"beat {message.beat}  {message.intent.start:.2f}-{message.intent.end:.2f} s  {message.intent.summary}"
             yield from _intent(message)
+            yield from _origin(message)
         elif isinstance(message, Proposed):
             yield from self._proposed(message)
         elif isinstance(message, RoundOpened):
@@ -177,7 +179,7 @@ class Conversation:
         if not self._concerns(message.region):
             return
         fallback = f" (incarnation {message.incarnation})" if message.incarnation > 1 else ""
-        verb = _does(message.region, "revise" if message.round else "propose")
+        verb = does(message.region, "revise" if message.round else "propose")
         said = [f"  {message.region:<{_NAMES}}{verb}{fallback}: {message.why}"]
         changes = _changes(before, message.track) if before else _shape(message.track)
         said += [f"  {'':<{_NAMES}}  {changes}"] if changes else []
@@ -190,24 +192,24 @@ class Conversation:
         self._votes.append(message.role)
         if self.region is not None:
             if self._concerns(message.role):
-                yield f"  {message.role:<{_NAMES}}{_does(message.role, 'accept')}"
+                yield f"  {message.role:<{_NAMES}}{does(message.role, 'accept')}"
         elif len(self._votes) == len(REGIONS):
             yield "  all four accept"
 
     def _objected(self, message: Objected) -> Iterator[str]:
-        assert self._beat is not None
-        for line in _merged(message.violations, self._beat.intent.start):
+        begins = self._beat.intent.start if self._beat else 0.0  # a journal may hold anything, and is to be readable still
+        for line in merged(message.violations, begins):
             yielding = line.violation.yields
             if not self._concerns(message.role, yielding):
                 continue
             others = [party for party in self.parties.get(line.violation.constraint, ()) if party != yielding]
-            who = f"{yielding} {_does(yielding, 'yield')}{' to ' + ' and '.join(others) if others else ''}"
+            who = f"{yielding} {does(yielding, 'yield')}{' to ' + ' and '.join(others) if others else ''}"
             name = line.violation.constraint
             if name in self._objected_to:
-                yield f"  {message.role:<{_NAMES}}{_does(message.role, 'object')} to the same: {name}"
+                yield f"  {message.role:<{_NAMES}}{does(message.role, 'object')} to the same: {name}"
                 continue
             self._objected_to.add(name)
-            yield f"  {message.role:<{_NAMES}}{_does(message.role, 'object')}: {line.text}; {who}"
+            yield f"  {message.role:<{_NAMES}}{does(message.role, 'object')}: {line.text}; {who}"
             if name in self.reasons and name not in self._explained:
                 self._explained.add(name)
                 yield f"  {'':<{_NAMES}}  because {self.reasons[name]}"
@@ -243,7 +245,7 @@ class Conversation:
             if self._concerns():
                 yield from self._frames.summary()
             reason = f": {message.reason}" if message.reason else ""
-            beats = _counted(message.beats, "beat")
+            beats = counted(message.beats, "beat")
             yield f"take {message.outcome} after {beats}, {record.seq} messages{reason}"
         elif isinstance(message, TakeResumed):
             yield from self._resumed(message)
@@ -285,12 +287,12 @@ _SEVERAL = ("brows", "eyes")
 """Regions that are spoken of in the plural."""
 
 
-def _counted(count: int, what: str) -> str:
+def counted(count: int, what: str) -> str:
     """So many of something."""
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-def _does(role: str, verb: str) -> str:
+def does(role: str, verb: str) -> str:
     """A verb that agrees with who does it."""
     return verb if role in _SEVERAL else verb + "s"
 
@@ -300,7 +302,8 @@ def _hanging(line: str) -> int:
     return (len(line) - len(line.lstrip())) + (4 if line.startswith("  ") else 2)
 
 
-_FLAGS = {"idle": "with idle motion", "no-negotiation": "first proposals committed as they are"}
+_FLAGS = {"idle": "with idle motion", COMMIT_AS_PROPOSED: "first proposals committed as they are"}
+_PLOT = "In each beat four regions propose how they move, object to what does not fit, and revise until all four accept."
 _LEGEND = (
     "(1 is a full movement, strength 1 the natural one; yaw and roll > 0 go to the subject's left, pitch > 0 up; eye angles "
     "are within the head; one value is the largest that is reached, a..b the extremes, a -> b from the start to the end)"
@@ -309,9 +312,14 @@ _LEGEND = (
 
 def _opened(message: TakeOpened) -> Iterator[str]:
     yield f'{message.take}: "{textwrap.shorten(message.direction, 300)}"'
+    if message.parent is not None:
+        words = ", then ".join(f'"{textwrap.shorten(one, 100)}"' for one in message.parent.directions)
+        yield f"a revision of {message.parent.take}, which was made of {words}"
     asked = f"{message.seconds:g} s asked for, " if message.seconds else ""
     flags = "".join(f", {_FLAGS.get(flag, flag)}" for flag in message.flags)
     yield f"{asked}seed {message.seed}, {message.fps} frames per second, {message.rounds} rounds at most per beat{flags}"
+    if COMMIT_AS_PROPOSED not in message.flags:
+        yield _PLOT
     yield _LEGEND
 
 
@@ -323,6 +331,9 @@ def _briefed(reply: str) -> Iterator[str]:
         return
     read = "; ".join(f'"{words}" as {meaning}' for words, meaning in brief.understood)
     yield f"director understands {read}" if read else "director understands nothing that a face can do"
+    for change in brief.changes:
+        if change not in read:
+            yield f"director changes: {change}"
     if brief.unread:
         yield "director cannot read " + ", ".join(f'"{words}"' for words in brief.unread)
 
@@ -342,6 +353,14 @@ def _intent(message: BeatOpened) -> Iterator[str]:
         yield f'  {"":<{_NAMES}}nothing moves from {still.start:g} to {still.end:g} s ("{still.words}")'
 
 
+def _origin(message: BeatOpened) -> Iterator[str]:
+    """What a beat of a revision has of the take that is revised."""
+    origin = message.intent.origin
+    if origin is not None:
+        kept = f"; {', '.join(origin.same)} keep what they did" if origin.same else ""
+        yield f"  {'was:':<{_NAMES}}beat {origin.beat} of the take that is revised{kept}"
+
+
 def _aimed(act: Act) -> str:
     """Where gaze or head go, and how often."""
     sideways = f" {abs(act.yaw):g}° {'left' if act.yaw > 0 else 'right'}" if act.yaw else ""
@@ -350,13 +369,20 @@ def _aimed(act: Act) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class Line:
+    """What is said of a constraint that is broken, and the worst place of it."""
+
     violation: Violation
     text: str
 
 
-def _merged(found: Sequence[Violation], begins: float) -> list[_Line]:
-    """One line per constraint: both sides of the face, and both ends of a bound, in one; times are the take's."""
+def merged(found: Sequence[Violation], begins: float) -> list[Line]:
+    """One line per constraint: both sides of the face, and both ends of a bound, in one.
+
+    Args:
+        found: what is broken.
+        begins: seconds of the take at which its beat begins.
+    """
     lines: dict[str, list[Violation]] = {}
     for violation in found:
         lines.setdefault(violation.constraint, []).append(violation)
@@ -374,7 +400,7 @@ def _merged(found: Sequence[Violation], begins: float) -> list[_Line]:
             measured, bound = _number(worst.measured, places), _number(worst.bound, places)
             what = f"{' + '.join(stems)} is {measured}{unit}, {over} {bound}{unit}"
             text = f"{constraint} between {start:.2f} and {end:.2f} s: {what}"
-        result.append(_Line(worst, text))
+        result.append(Line(worst, text))
     return result
 
 

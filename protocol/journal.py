@@ -12,11 +12,13 @@ Nothing here opens a file or asks for the time: streams, the call that forces th
 
 from __future__ import annotations
 
+import gc
 import json
 import struct
 import zlib
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from io import BytesIO, RawIOBase
@@ -32,19 +34,22 @@ from mcap.opcode import Opcode
 from mcap.writer import CompressionType, Writer
 
 from protocol.messages import MESSAGES, Message
-from protocol.wire import MAX_MESSAGE, WireError, encode, restore, unpack
+from protocol.wire import MAX_MESSAGE, KnownTracks, WireError, encode, restore, unpack
 
 PROFILE = "textuportray.journal/1"
 MAX_SEQ = 2**32 - 1
 MAX_RECORD = 64 * 2**20
 """The most bytes that one record of the file, or one chunk unpacked, may have. The largest message takes a quarter of it."""
 
+# Chunks of real takes hold some fifteen times as many bytes as they take up in the file; what repeats without end, thousands.
+_MAX_RATIO = 100
 _MAX_PAYLOAD = MAX_MESSAGE + 64 * 1024
 _FAMILY = PROFILE.partition("/")[0]
 _TOPIC = "/protocol/"
 _ENCODING = "msgpack"
 _MAGIC = b"\x89MCAP0\r\n"
 _PIECE = 2**20
+_HEAD = struct.Struct("<HIQQ")  # of a message: channel, sequence, when it was logged, when published
 _MEMBERS = ("body", "epoch", "number", "receivers", "sender")
 
 
@@ -104,6 +109,31 @@ class Journal:
     """
 
     records: tuple[Record, ...]
+    torn_at: int | None
+    version: str
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A record as the file holds it: `at` this byte, of this kind by its channel, with nanoseconds for its time.
+
+    What its payload says is not known to be in order before :func:`read_record` has looked at it.
+    """
+
+    kind: str
+    schema: bytes
+    seq: int
+    time: int
+    payload: bytes
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """A journal whose records have been found and not been looked into; otherwise like :class:`Journal`."""
+
+    stored: tuple[Stored, ...]
     torn_at: int | None
     version: str
     closed: bool
@@ -208,8 +238,22 @@ def read_journal(stream: IO[bytes]) -> Journal:
     """
     scan = _Scan(stream)
     scan.begin()
-    records = tuple(_record(stored) for stored in scan.messages())
+    known = KnownTracks()
+    with _nothing_collected():
+        records = tuple(read_record(stored, known) for stored in scan.messages())
     return Journal(records, scan.torn_at, scan.version, scan.closed)
+
+
+def scan_journal(stream: IO[bytes]) -> Scanned:
+    """Find the records of a journal as :func:`read_journal` does, for whoever looks into some of them only.
+
+    Raises:
+        JournalError: not a journal, one of another version, or one whose records are not in their places.
+    """
+    scan = _Scan(stream)
+    scan.begin()
+    stored = tuple(scan.messages())
+    return Scanned(stored, scan.torn_at, scan.version, scan.closed)
 
 
 def compact(source: IO[bytes], target: IO[bytes]) -> int:
@@ -244,18 +288,6 @@ def compact(source: IO[bytes], target: IO[bytes]) -> int:
     return count
 
 
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    """A record as the file holds it; `at` is where, for errors."""
-
-    kind: str
-    schema: bytes
-    seq: int
-    time: int
-    payload: bytes
-    at: int
-
-
 @dataclass
 class _Scan:
     """One pass over a journal: `begin`, then `messages`; how it ended is known when those are exhausted.
@@ -271,6 +303,7 @@ class _Scan:
     _at: int = 0
     _crc: int = 0
     _seq: int = 0
+    _unpacked: int = 0
     _schemas: dict[int, mcap.Schema] = field(default_factory=dict)
     _channels: dict[int, mcap.Channel] = field(default_factory=dict)
 
@@ -286,7 +319,7 @@ class _Scan:
         else:
             raise JournalError("this is not a journal: it does not begin like an MCAP file")
 
-    def messages(self) -> Iterator[_Stored]:
+    def messages(self) -> Iterator[Stored]:
         """The records from there to the end."""
         in_data = True
         while True:
@@ -389,22 +422,27 @@ class _Scan:
         if known.setdefault(item.id, item) != item:
             raise JournalError(f"byte {at} of the journal: {type(item).__name__.lower()} {item.id} is defined twice")
 
-    def _message(self, content: bytes, at: int) -> _Stored:
-        if len(content) < 22:
+    def _message(self, content: bytes, at: int) -> Stored:
+        if len(content) < _HEAD.size:
             raise JournalError(f"byte {at} of the journal: a record without its head")
-        stored = mcap.Message.read(ReadDataStream(BytesIO(content)), len(content))
-        channel = self._channels.get(stored.channel_id)
+        number, seq, time, _published = _HEAD.unpack_from(content)
+        channel = self._channels.get(number)
         if channel is None:
-            raise JournalError(f"byte {at} of the journal: channel {stored.channel_id} is not defined")
-        if stored.sequence != self._seq + 1:
-            raise JournalError(f"byte {at} of the journal: record {stored.sequence} cannot follow record {self._seq}")
-        self._seq = stored.sequence
+            raise JournalError(f"byte {at} of the journal: channel {number} is not defined")
+        if seq != self._seq + 1:
+            raise JournalError(f"byte {at} of the journal: record {seq} cannot follow record {self._seq}")
+        self._seq = seq
         kind = channel.topic.removeprefix(_TOPIC)
-        schema = self._schemas[channel.schema_id].data
-        return _Stored(kind, schema, stored.sequence, stored.log_time, stored.data, at)
+        return Stored(kind, self._schemas[channel.schema_id].data, seq, time, content[_HEAD.size :], at)
 
-    def _chunk(self, content: bytes, at: int) -> Iterator[_Stored]:
+    def _chunk(self, content: bytes, at: int) -> Iterator[Stored]:
         data = _unpack_chunk(_parse(mcap.Chunk, content, at), at)
+        self._unpacked += len(data)
+        if self._unpacked > MAX_RECORD + _MAX_RATIO * self._at:
+            raise JournalError(
+                f"byte {at} of the journal: up to there {self._unpacked} bytes are packed, above the limit of {_MAX_RATIO} for "
+                "each byte of the file"
+            )
         start = 0
         while start < len(data):
             opcode, length = data[start], int.from_bytes(data[start + 1 : start + 9], "little")
@@ -414,8 +452,10 @@ class _Scan:
                 raise JournalError(f"byte {at} of the journal: the chunk there ends inside a record")
             if opcode == Opcode.MESSAGE:
                 yield self._message(inner, at)
-            else:
+            elif opcode in (Opcode.SCHEMA, Opcode.CHANNEL):
                 self._register(opcode, inner, at)
+            else:
+                raise JournalError(f"byte {at} of the journal: the chunk there holds a record of type {opcode}")
 
 
 def _parse(kind: Any, content: bytes, at: int) -> Any:
@@ -451,12 +491,34 @@ def _pack_payload(record: Record, body: bytes) -> bytes:
     return b"".join((bytes((0x80 | len(_MEMBERS),)), *packed))
 
 
-def _record(stored: _Stored) -> Record:
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """No search for garbage: all that is made here is kept and holds no cycles, and looking at it again and again takes longer
+    than making it."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def read_record(stored: Stored, known: KnownTracks | None = None) -> Record:
+    """What a stored record says.
+
+    Args:
+        stored: the record.
+        known: tracks of records before it, which it may hold again.
+
+    Raises:
+        JournalError: its payload is not that of a message of its kind, naming the place.
+    """
     try:
         payload = unpack(stored.payload, _MAX_PAYLOAD)
         if not isinstance(payload, dict) or set(payload) != set(_MEMBERS):
             raise WireError(f"expected {', '.join(_MEMBERS)}")
-        message = restore(payload["body"])
+        message = restore(payload["body"], known)
         if type(message).__name__ != stored.kind:
             raise WireError(f"{type(message).__name__} on the channel of {stored.kind}")
         epoch, number, receivers, sender = (payload[name] for name in _MEMBERS[1:])

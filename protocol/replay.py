@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Self, TypeVar
 
 from protocol.brief import Brief
 from protocol.channels import REGIONS, Region
@@ -33,6 +34,7 @@ from protocol.coordination import (
 )
 from protocol.coordinator import COORDINATOR_MACHINE
 from protocol.coordinator_state import CoordinatorState
+from protocol.debugging.comparing import difference
 from protocol.dispatch import (
     DISPATCHER,
     Close,
@@ -50,7 +52,7 @@ from protocol.dispatcher_state import DispatcherState
 from protocol.findings import Finding
 from protocol.journal import JournalError, Record
 from protocol.keyframes import Track, exact
-from protocol.machine import LocalError, PeerError, Received, Send
+from protocol.machine import HasPhase, LocalError, Machine, PeerError, Received, Send
 from protocol.messages import (
     COORDINATOR,
     DIRECTOR,
@@ -83,12 +85,35 @@ from protocol.region import REGION, Judged, RegionState, Revision, Thought, Wake
 from protocol.repair import violations
 from protocol.ruling import rule
 from protocol.timeline import end_state, rest, view
-from protocol.wire import to_plain
+
+S = TypeVar("S", bound=HasPhase)
 
 OF_DISPATCHER = (Merged, ChunkAssigned, ChunkWritten, ChunkLost, RendererChanged, FilmFailed)
 """What the coordinator sends as the dispatcher."""
-MAX_DIFFERENCES = 8
-"""Fields that a difference is shown with."""
+
+
+_CONTAINERS = (list, dict, set, deque)
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """Where a role does otherwise than its journal tells.
+
+    Attributes:
+        role: whose.
+        finding: what is otherwise, and at which record.
+        phase: where the role is by then.
+        rule: the row of its table that it took last, in words; empty if there is none, or no row allows what was found.
+    """
+
+    role: str
+    finding: Finding
+    phase: str
+    rule: str
+
+
+Step = tuple[Machine[Any], Any, Any]
+"""A machine, its state, and the event that it was given."""
 
 
 @dataclass
@@ -96,20 +121,30 @@ class Replay:
     """A journal being replayed.
 
     Args:
-        constraints: of the journal's configuration.
+        constraints: of the journal's configuration; None for who works nothing out.
+
+    Attributes:
+        coordinator, regions, fallbacks, dispatcher: where the roles are; of a region that its fallback plays, both are there.
+        absent: regions of which no process is there since the take was resumed.
+        due: what the coordinator has yet to say because of what it has heard.
+        due_frames: the same of the dispatcher.
+        findings: the first difference of each role.
+        divergences: the same, with what the role was about.
     """
 
-    constraints: Constraints
+    constraints: Constraints | None
     coordinator: CoordinatorState = field(default_factory=CoordinatorState)
     regions: dict[str, RegionState] = field(default_factory=lambda: {region: RegionState(region) for region in REGIONS})
     fallbacks: dict[str, RegionState] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     due: deque[Message] = field(default_factory=deque)
     dispatcher: DispatcherState = field(default_factory=DispatcherState)
-    _due_frames: deque[Message] = field(default_factory=deque)
+    absent: set[str] = field(default_factory=set)
+    due_frames: deque[Message] = field(default_factory=deque)
+    divergences: list[Divergence] = field(default_factory=list)
     _to_merge: deque[MergeBeat] = field(default_factory=deque)
     _reported: Filmed | FilmBroke | None = None
-    _absent: set[str] = field(default_factory=set)
+    _steps: dict[str, Step] = field(default_factory=dict)
     _partial: dict[str, list[Message]] = field(default_factory=dict)
     _lost: set[str] = field(default_factory=set)
 
@@ -137,6 +172,12 @@ class Replay:
             self._guarded(record.sender, record, self._said_by_region)
             self._guarded(COORDINATOR, record, self._brought_to_coordinator)
 
+    def copy(self) -> Self:
+        """Another one that goes on from here; states are values, and shared."""
+        twin = copy(self)
+        vars(twin).update({name: copy(held) for name, held in vars(self).items() if isinstance(held, _CONTAINERS)})
+        return twin
+
     def leave_out(self, roles: Iterable[str]) -> None:
         """Follow all other roles only."""
         self._lost.update(roles)
@@ -146,8 +187,8 @@ class Replay:
         self._take_report()
         if self.due:
             self._diverge(COORDINATOR, Finding("R01", 0, f"the journal ends before {_name(self.due[0])} of the coordinator"))
-        if self._due_frames:
-            missing = _name(self._due_frames[0])
+        if self.due_frames:
+            missing = _name(self.due_frames[0])
             self._diverge(DISPATCHER.role, Finding("R01", 0, f"the journal ends before {missing} of the dispatcher"))
 
     def _guarded(self, role: str, record: Record, step: Callable[[Record], None]) -> None:
@@ -159,21 +200,41 @@ class Replay:
             self._diverge(role, Finding("R02", record.seq, _brief_text(error)))
 
     def _diverge(self, role: str, finding: Finding) -> None:
-        if role not in self._lost:
-            self._lost.add(role)
-            self.findings.append(finding)
+        if role in self._lost:
+            return
+        self._lost.add(role)
+        self.findings.append(finding)
+        phase, rule = self._where(role)
+        self.divergences.append(Divergence(role, finding, phase, rule))
+
+    def _where(self, role: str) -> tuple[str, str]:
+        """Where a role is, and the row that it took last."""
+        if role not in self._steps:
+            return "idle", ""
+        machine, state, event = self._steps[role]
+        try:
+            row = machine.row(state, event)
+        except PeerError:
+            row = None
+        if row is None:
+            return state.phase, ""
+        return row.to, f"{row.phase} + {row.event}{f', {row.when}' if row.when else ''} -> {row.to}"
+
+    def _step(self, role: str, machine: Machine[S], state: S, event: Any) -> tuple[S, Sequence[Any]]:
+        self._steps[role] = (machine, state, event)
+        return machine.step(state, event)
 
     # ---------------------------------------------------------------------------------------------------- coordinator
 
     def _said_by_coordinator(self, record: Record) -> None:
         message = record.message
-        self._bring_about(message)
+        self.bring_about(message)
         if not self.due:
             self._diverge(COORDINATOR, Finding("R02", record.seq, f"the coordinator has no reason to send {_name(message)}"))
             return
         expected = self.due.popleft()
         if expected != message:
-            self._diverge(COORDINATOR, Finding("R01", record.seq, _difference(expected, message)))
+            self._diverge(COORDINATOR, Finding("R01", record.seq, difference(expected, message)))
 
     def _brought_to_coordinator(self, record: Record) -> None:
         if self.due:
@@ -181,42 +242,43 @@ class Replay:
             text = f"the coordinator sends {missing} before it hears anything else; the journal holds {found}"
             self._diverge(COORDINATOR, Finding("R01", record.seq, text))
             return
-        self._coordinate(Received(record.message))
+        self.coordinate(Received(record.message))
 
-    def _bring_about(self, message: Message) -> None:
+    def bring_about(self, message: Message) -> None:
         """Events that are not messages show in what the coordinator sends because of them."""
         if isinstance(message, TakeOpened) and self.coordinator.phase == "idle":
-            self._coordinate(Start(message, rest()))
+            self.coordinate(Start(message, rest()))
         elif isinstance(message, FilmOpened) and not self.due:
-            self._coordinate(StageSet(message))
+            self.coordinate(StageSet(message))
         elif isinstance(message, TakeResumed) and not self.due:
             self._begin_again()
-            self._coordinate(Resume(tuple(sorted(message.versions.items()))))
+            self.coordinate(Resume(tuple(sorted(message.versions.items()))))
         elif isinstance(message, Decided) and not self.due:
-            self._coordinate(Briefed(message, Brief.model_validate_json(message.reply)))
+            self.coordinate(Briefed(message, Brief.model_validate_json(message.reply)))
         elif isinstance(message, DeadlinePassed) and not self.due:
-            self._coordinate(DeadlineFired(message.region, message.incarnation, message.beat, message.round))
+            self.coordinate(DeadlineFired(message.region, message.incarnation, message.beat, message.round))
         elif isinstance(message, TakeClosed) and not self.due and message.outcome == "stopped":
-            self._coordinate(Stop(message.reason))
+            self.coordinate(Stop(message.reason))
         elif isinstance(message, Aborted) and not self.due:
-            self._coordinate(Broke(message.error))
+            self.coordinate(Broke(message.error))
 
-    def _coordinate(self, event: Any) -> None:
+    def coordinate(self, event: Any) -> None:
+        """Let the coordinator take an event, and what follows from it at once."""
         events = deque([event])
         while events:
-            self.coordinator, outputs = COORDINATOR_MACHINE.step(self.coordinator, events.popleft())
+            self.coordinator, outputs = self._step(COORDINATOR, COORDINATOR_MACHINE, self.coordinator, events.popleft())
             for output in outputs:
                 if isinstance(output, Send):
                     self.due.append(output.message)
                     if isinstance(output.message, TakeClosed):
                         self._dispatch(Close())
                 elif isinstance(output, (Audit, MakeRuling)):
-                    events += self._worked_out(output)
+                    events += self.work_out(output)
                 elif isinstance(output, MergeBeat):
                     self._to_merge.append(output)
                 # What the director was asked and answered is the next record.
 
-    def _worked_out(self, asked: Audit | MakeRuling) -> list[Audited | RulingMade]:
+    def work_out(self, asked: Audit | MakeRuling) -> list[Audited | RulingMade]:
         """The answer to what the coordinator asks its host; none if it cannot be worked out, upon which the take aborts."""
         try:
             return [self._audit(asked) if isinstance(asked, Audit) else self._rule(asked)]
@@ -224,10 +286,12 @@ class Replay:
             return []
 
     def _audit(self, asked: Audit) -> Audited:
+        assert self.constraints is not None
         found, ending = look(self.constraints, asked.beat, asked.tracks)
         return Audited(found, ending)
 
     def _rule(self, asked: MakeRuling) -> RulingMade:
+        assert self.constraints is not None
         tracks, rulings = rule(self.constraints, asked.beat.end_state, asked.tracks, _length(asked.beat))
         return RulingMade(tracks, rulings, look(self.constraints, asked.beat, tracks)[1])
 
@@ -235,11 +299,11 @@ class Replay:
         """Every process but the coordinator's is new. That of a region is there once it has asked to be let in."""
         self.regions = {region: RegionState(region) for region in REGIONS}
         self.fallbacks.clear()
-        self._absent = set(REGIONS)
+        self.absent = set(REGIONS)
         self._reported = None
         self.dispatcher = DispatcherState()
         self._partial.clear()
-        self._due_frames.clear()
+        self.due_frames.clear()
         self._to_merge.clear()
         self._lost -= {*REGIONS, DISPATCHER.role}
 
@@ -247,15 +311,15 @@ class Replay:
 
     def _said_by_dispatcher(self, record: Record) -> None:
         message = record.message
-        if not self._due_frames:
+        if not self.due_frames:
             self._dispatch(self._dispatched(message))
-        if not self._due_frames:
+        if not self.due_frames:
             text = f"the dispatcher has no reason to send {_name(message)}"
             self._diverge(DISPATCHER.role, Finding("R02", record.seq, text))
             return
-        expected = self._due_frames.popleft()
+        expected = self.due_frames.popleft()
         if expected != message:
-            self._diverge(DISPATCHER.role, Finding("R01", record.seq, _difference(expected, message)))
+            self._diverge(DISPATCHER.role, Finding("R01", record.seq, difference(expected, message)))
 
     def _dispatched(self, message: Message) -> Any:
         """The event that shows in what the dispatcher sends because of it."""
@@ -276,18 +340,18 @@ class Replay:
         raise ValueError(f"the dispatcher has no reason to send {_name(message)}")
 
     def _brought_to_dispatcher(self, record: Record) -> None:
-        if self._due_frames:
-            missing, found = _name(self._due_frames[0]), _name(record.message)
+        if self.due_frames:
+            missing, found = _name(self.due_frames[0]), _name(record.message)
             text = f"the dispatcher sends {missing} before it hears anything else; the journal holds {found}"
             self._diverge(DISPATCHER.role, Finding("R01", record.seq, text))
             return
         self._dispatch(Received(record.message))
 
     def _dispatch(self, event: Any) -> None:
-        self.dispatcher, outputs = DISPATCHER.step(self.dispatcher, event)
+        self.dispatcher, outputs = self._step(DISPATCHER.role, DISPATCHER, self.dispatcher, event)
         for output in outputs:
             if isinstance(output, Send):
-                self._due_frames.append(output.message)
+                self.due_frames.append(output.message)
             elif isinstance(output, (Filmed, FilmBroke)):
                 self._reported = output
 
@@ -301,7 +365,7 @@ class Replay:
         if report is None or COORDINATOR in self._lost:
             return
         try:
-            self._coordinate(report)
+            self.coordinate(report)
         except LocalError as error:
             self._diverge(COORDINATOR, Finding("R02", 0, _brief_text(error)))
 
@@ -314,31 +378,30 @@ class Replay:
             self._partial.pop(region, None)  # what an earlier incarnation left unfinished
             if message.holder == "fallback":
                 self.fallbacks[region] = RegionState(region, phase="joining", incarnation=0)
-        if region in self._absent and region not in self.fallbacks:
+        if region in self.absent and region not in self.fallbacks:
             return
         where = self.fallbacks if region in self.fallbacks else self.regions
-        where[region], _ = REGION.step(where[region], Received(message))
+        where[region], _ = self._step(region, REGION, where[region], Received(message))
 
     def _said_by_region(self, record: Record) -> None:
         message, region = record.message, record.sender
         if isinstance(message, Rejoined):
-            self._absent.discard(region)
-            self.regions[region], _ = REGION.step(self.regions[region], Wake(message.nonce))
+            self.absent.discard(region)
+            self.regions[region], _ = self._step(region, REGION, self.regions[region], Wake(message.nonce))
             self._partial.pop(region, None)
             return
-        said = self._partial.setdefault(region, [])
-        said.append(message)
+        said = self._partial[region] = [*self._partial.get(region, ()), message]
         where = self.fallbacks if region in self.fallbacks else self.regions
         state = where[region]
         event = _answer(state, said)
         if event is None:
             return
-        where[region], outputs = REGION.step(state, event)
+        where[region], outputs = self._step(region, REGION, state, event)
         sent = [output.message for output in outputs if isinstance(output, Send)]
         self._partial[region] = []
         for expected, actual in zip(sent, said, strict=False):
             if expected != actual:
-                self._diverge(region, Finding("R01", record.seq, _difference(expected, actual)))
+                self._diverge(region, Finding("R01", record.seq, difference(expected, actual)))
                 return
         if len(sent) != len(said):
             names = [", ".join(map(_name, messages)) or "nothing" for messages in (sent, said)]
@@ -414,30 +477,6 @@ def _length(beat: BeatOpened) -> float:
 
 def _name(message: Message) -> str:
     return type(message).__name__
-
-
-def _difference(expected: Message, actual: Message) -> str:
-    if type(expected) is not type(actual):
-        return f"this version sends {_name(expected)}; the journal holds {_name(actual)}"
-    lines = list(_fields(to_plain(expected), to_plain(actual), _name(expected)))
-    more = f"\n  and {len(lines) - MAX_DIFFERENCES} more" if len(lines) > MAX_DIFFERENCES else ""
-    return f"{_name(expected)} differs (this version / journal)\n  " + "\n  ".join(lines[:MAX_DIFFERENCES]) + more
-
-
-def _fields(expected: Any, actual: Any, place: str) -> list[str]:
-    if isinstance(expected, dict) and isinstance(actual, dict):
-        names = list(dict.fromkeys([*expected, *actual]))
-        return [line for name in names for line in _fields(expected.get(name), actual.get(name), f"{place}.{name}")]
-    if isinstance(expected, (list, tuple)) and isinstance(actual, (list, tuple)) and len(expected) == len(actual):
-        pairs = enumerate(zip(expected, actual, strict=True))
-        return [line for n, (one, other) in pairs for line in _fields(one, other, f"{place}[{n}]")]
-    return [] if expected == actual else [f"{place}: {_shown(expected)} / {_shown(actual)}"]
-
-
-def _shown(value: Any) -> str:
-    """A value in one short line."""
-    text = repr(value)
-    return text if len(text) <= 100 else text[:97] + "..."
 
 
 def _brief_text(error: Exception) -> str:

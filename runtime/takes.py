@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import filecmp
 import json
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sized
 from pathlib import Path
 from typing import Any
 
 from protocol.brief import Beat
-from protocol.journal import Journal, JournalError, read_journal
+from protocol.debugging.pages import Pages
+from protocol.journal import Journal, JournalError, read_journal, scan_journal
 from protocol.messages import BeatOpened
 from runtime.options import UsageError
 
@@ -67,16 +69,40 @@ def open_take(take: Path) -> Journal:
         JournalError: it is not a journal, or of another version, or empty.
     """
     path = journal_path(take)
+    with _named(path), path.open("rb") as stream:
+        journal = read_journal(stream)
+        _require(journal.records)
+    return journal
+
+
+def open_pages(take: Path) -> Pages:
+    """Open a take's journal without reading what nobody looks at.
+
+    Raises:
+        UsageError: there is none.
+        JournalError: it is not a journal, or of another version, or empty.
+    """
+    path = journal_path(take)
+    with _named(path), path.open("rb") as stream:
+        pages = Pages.of(scan_journal(stream))
+        _require(pages)
+    return pages
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Errors of a journal name its file."""
     try:
-        with path.open("rb") as stream:
-            journal = read_journal(stream)
+        yield
     except JournalError as error:
         raise JournalError(f"{path}: {error}") from None
-    if not journal.records:
+
+
+def _require(records: Sized) -> None:
+    if not len(records):
         raise JournalError(
-            f"{path}: the journal ends before its first complete record, so there is nothing to show. Plan the take again."
+            "the journal ends before its first complete record, so there is nothing to show. Plan the take again."
         )
-    return journal
 
 
 def motion_path(motion: Path) -> Path:

@@ -18,16 +18,17 @@ from pathlib import Path
 import pytest
 
 from configs.loading import parse_yaml_model
+from protocol.brief import Origin
 from protocol.channels import REGIONS
 from protocol.constraints import Constraints
 from protocol.conversation import WIDTH, Conversation
 from protocol.journal import Record, compact, read_journal
-from protocol.messages import Aborted, ChunkWritten, Committed, Decided, TakeOpened
+from protocol.messages import Aborted, BeatOpened, ChunkWritten, Committed, Decided, Parent, RoundOpened, Ruled, TakeOpened
 from protocol.replay import replay
 from protocol.rules import RuleSet
 from tests.filmed import meeting, play
 from tests.recorded import RUNS, Silent, checked, places, recorded, said, stopped_after
-from tests.takes import run
+from tests.takes import brief, run
 
 GOLDEN = Path(__file__).parent / "golden"
 DIRECTION = "She grins, then turns her head far to the right."
@@ -157,8 +158,8 @@ def test_an_objection_names_the_rule_the_span_the_values_and_who_yields():
 
 @pytest.mark.parametrize("region", REGIONS)
 def test_a_region_may_be_followed_by_itself(region):
-    lines = told(recorded("undisturbed").records, region)
-    speakers = {line.split()[0] for line in lines if line.startswith("  ") and not line.startswith("   ")}
+    lines = [line for line in told(recorded("undisturbed").records, region) if line.startswith("  ")]
+    speakers = {line.split()[0] for line in lines if not line.startswith("   ")}
     others = set(REGIONS) - {region}
     objections = [line for line in lines if "object" in line]
     assert region in speakers
@@ -169,7 +170,8 @@ def test_a_region_may_be_followed_by_itself(region):
 
 
 def test_a_region_without_a_part_in_an_objection_does_not_hear_of_it():
-    assert not any("object" in line for line in told(recorded("undisturbed").records, "head"))
+    assert not any("  object" in line for line in told(recorded("undisturbed").records, "head"))
+    assert any("  object" in line for line in told(recorded("undisturbed").records, "eyes"))
 
 
 def test_every_commit_is_told():
@@ -205,6 +207,46 @@ def test_what_happens_besides_is_told(name, parts):
     text = "\n".join(told(recorded(name).records))
     for part in parts:
         assert part in text
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_journal_that_makes_no_sense_is_told_all_the_same(name):
+    """Whoever looks for what went wrong looks at journals in which something did."""
+    records = recorded(name).records
+    for some in (records[::-1], records[len(records) // 3 :], records[::2]):
+        assert all(len(line) <= WIDTH for line in told(some))
+
+
+def test_a_revision_names_the_take_that_it_revises_and_what_it_keeps():
+    records = recorded("undisturbed").records
+    committed = [record.message for record in records if isinstance(record.message, Ruled | RoundOpened)][-2:]
+    parent = Parent(
+        take="take-0",
+        timeline="0" * 32,
+        directions=("She smiles.", "hold it longer"),
+        brief=brief(2),
+        tracks=tuple(one.tracks for one in committed),
+    )
+    place = places(records, BeatOpened)[0]
+    beat = records[place].message
+    assert isinstance(beat, BeatOpened)
+    intent = beat.intent.model_copy(update={"origin": Origin(beat=1, same=("brows", "head"))})
+    lines = told(said(said(records, 0, parent=parent), place, intent=intent))
+    assert lines[1] == 'a revision of take-0, which was made of "She smiles.", then "hold it longer"'
+    assert "  was:    beat 1 of the take that is revised; brows, head keep what they did" in lines
+
+
+def test_what_a_note_changes_is_told_once():
+    records = recorded("undisturbed").records
+    place = places(records, Decided)[0]
+    read = brief(1).model_copy(
+        update={"understood": (("hold it", "beat 0 lasts longer"),), "changes": ("beat 0 lasts longer",)}
+    )
+    lines = told(said(records, place, reply=read.model_dump_json()))
+    assert 'director understands "hold it" as beat 0 lasts longer' in lines
+    assert not any("director changes" in line for line in lines)
+    untold = read.model_copy(update={"understood": ()})
+    assert "director changes: beat 0 lasts longer" in told(said(records, place, reply=untold.model_dump_json()))
 
 
 def test_without_negotiation_nobody_accepts_or_objects():

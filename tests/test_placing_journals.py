@@ -50,7 +50,7 @@ def test_a_take_at_a_url_is_shown_and_verified(away, capsys, read, name):
     planned(away)
     url = f"{away_url(away)}/{name}"
     assert main(["replay", url]) == 0
-    assert "checked: this version" in capsys.readouterr().out
+    assert "take done after 2 beats" in capsys.readouterr().out
     assert read == ["journal.mcap"]
     read.clear()
     assert main(["verify", url]) == 0

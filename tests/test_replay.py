@@ -133,7 +133,7 @@ def test_a_value_changed_in_a_proposal_no_longer_fits_the_round():
     assert finding.seq == records[places(records, RoundOpened)[0]].seq
     lines = finding.text.splitlines()
     assert lines[0] == "RoundOpened differs (this version / journal)"
-    assert lines[1].startswith(f"  RoundOpened.vector.versions[0].digest: {digest(other)!r} / {proposal.digest!r}")
+    assert lines[1].startswith(f"  RoundOpened.vector.versions[brows].digest: {digest(other)!r} / {proposal.digest!r}")
     assert any(".keys[1].value: 0.55 / 0.6" in line for line in lines)
 
 
@@ -430,3 +430,42 @@ def test_commits_are_checked_field_by_field():
     place = places(records, Committed)[0]
     (finding, *_) = _replayed(said(records, place, ruled=True)).findings
     assert finding.text.splitlines() == ["Committed differs (this version / journal)", "  Committed.ruled: False / True"]
+
+
+# ------------------------------------------------------------------------------------------ what a difference is told with
+
+
+@pytest.mark.tampers
+def test_a_difference_names_the_role_where_it_is_and_the_row_that_it_took():
+    records = recorded("undisturbed").records
+    place = places(records, Committed)[0]
+    (found,) = _replayed(said(records, place, ruled=True)).divergences
+    assert (found.role, found.phase) == ("coordinator", "gathering")
+    assert found.rule == "auditing + Audited, clean, beats are left -> gathering"
+
+
+@pytest.mark.tampers
+def test_what_no_row_allows_is_told_without_one():
+    records = recorded("undisturbed").records
+    place = places(records, Committed)[0]
+    found = {one.role: one for one in _replayed(inserted(records, place + 1, records[place])).divergences}
+    assert (found["brows"].phase, found["brows"].rule) == ("ready", "")
+    assert found["brows"].finding.code == "R02"
+
+
+def test_a_copy_goes_on_by_itself():
+    records = recorded("resumed twice").records
+    first = Replay(tiny_tables().constraints)
+    for record in records[:40]:
+        first.feed(record)
+    second = first.copy()
+    before = (first.coordinator, dict(first.regions), dict(first.fallbacks), list(first.due), first.dispatcher)
+    for record in records[40:]:
+        second.feed(record)
+    second.finish()
+    assert second.findings == []
+    assert (first.coordinator, first.regions, first.fallbacks, list(first.due), first.dispatcher) == before
+    for record in records[40:]:
+        first.feed(record)
+    assert first.findings == []
+    assert first.coordinator == second.coordinator

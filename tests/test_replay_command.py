@@ -11,7 +11,18 @@ from pathlib import Path
 import pytest
 
 from protocol.journal import Record, read_journal
-from protocol.messages import ChunkWritten, Committed, FilmOpened, Merged, TakeClosed, TakeResumed
+from protocol.keyframes import exact
+from protocol.messages import (
+    ChunkWritten,
+    Committed,
+    FilmOpened,
+    Merged,
+    Proposed,
+    RoundOpened,
+    TakeClosed,
+    TakeResumed,
+    digest,
+)
 from protocol.replay import fold
 from runtime.cli import main
 from runtime.options import TakeOptions
@@ -56,7 +67,9 @@ def test_a_take_is_found_by_its_output_its_folder_or_its_journal(capsys, take, n
     assert main(["replay", str(take / name)]) == 0
     text = capsys.readouterr().out
     assert DIRECTION in text
-    assert text.endswith("checked: this version, run again over the journal, says the same\n")
+    assert text.endswith("take done after 2 beats, 47 messages\n")
+    assert main(["replay", str(take / name), "--check"]) == 0
+    assert capsys.readouterr().out == "checked: this version, run again over 47 messages, says the same\n"
     assert main(["verify", str(take / name)]) == 0
     assert ": ok: " in capsys.readouterr().out
 
@@ -90,24 +103,79 @@ def test_verify_as_json_names_each_take(capsys, take, tmp_path, records):
 
 
 @pytest.mark.tampers
-def test_a_journal_that_breaks_the_protocol_is_shown_and_exits_with_three(capsys, tmp_path, records):
-    bad = journal_file(tmp_path / "bad.mcap", said(records, places(records, Committed)[0], ruled=True))
-    assert main(["replay", str(bad)]) == 3
-    printed = capsys.readouterr()
-    assert DIRECTION in printed.out
-    assert "say the same" not in printed.out
-    seq = places(records, Committed)[0] + 1
-    assert printed.err.startswith(f"R01 record {seq}: Committed differs (this version / journal)\n  Committed.ruled: ")
-    assert len(printed.err.splitlines()) < 20
+def test_a_journal_that_breaks_the_protocol_is_shown_and_told_apart_by_checking(capsys, tmp_path, records):
+    place = places(records, Committed)[0]
+    bad = journal_file(tmp_path / "bad.mcap", said(records, place, ruled=True))
+    assert main(["replay", str(bad)]) == 0
+    assert DIRECTION in capsys.readouterr().out
+    assert main(["replay", str(bad), "--check"]) == 3
+    assert capsys.readouterr().out.splitlines() == [
+        "R01: this version's machines do not say what the journal holds",
+        f"  place  record {place + 1} of {len(records)}, {records[place].time:.3f} s: Committed from coordinator",
+        "  role   coordinator, gathering",
+        "  rule   auditing + Audited, clean, beats are left -> gathering",
+        "  what   Committed differs (this version / journal)",
+        "         Committed.ruled: False / True",
+        f"see how it came to that: textuportray replay {bad} --step, and there: g {place + 1}",
+    ]
+    assert main(["replay", str(bad), "--check", "--until", str(place)]) == 0
     assert main(["verify", str(bad)]) == 3
     assert "H02" in capsys.readouterr().out
+
+
+@pytest.mark.tampers
+def test_only_the_first_difference_is_told_in_full_and_in_less_than_20_lines(capsys, tmp_path, records):
+    """A revision has come to other keyframes than those that were then put on the table."""
+    place = next(place for place in places(records, Proposed) if records[place].message.round)
+    proposal = records[place].message
+    curves = tuple(
+        curve.model_copy(update={"keys": tuple(key.model_copy(update={"time": exact(key.time / 2)}) for key in curve.keys)})
+        for curve in proposal.track.curves
+    )
+    track = proposal.track.model_copy(update={"curves": curves})
+    bad = journal_file(tmp_path / "bad.mcap", said(records, place, track=track, digest=digest(track)))
+    table = next(n for n in places(records, RoundOpened) if n > place)
+    assert main(["replay", str(bad), "--check"]) == 3
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) < 20
+    assert lines[1].startswith(f"  place  record {table + 1} of ")
+    assert lines[3] == "  rule   voting + Accepted, somebody objects, rounds are left -> voting"
+    assert lines[4:6] == [
+        "  what   RoundOpened differs (this version / journal)",
+        f"         RoundOpened.vector.versions[eyes].digest: '{digest(track)}' / '{proposal.digest}'",
+    ]
+    assert lines[6].startswith("         RoundOpened.tracks[eyes].curves[eyeSquintLeft].keys[1].time: ")
+    assert lines[-2].strip().startswith("and "), "the rest of the fields is counted"
+
+
+@pytest.mark.tampers
+def test_what_checking_finds_can_be_had_as_json(capsys, tmp_path, records):
+    place = places(records, Committed)[0]
+    good = journal_file(tmp_path / "good.mcap", records)
+    bad = journal_file(tmp_path / "bad.mcap", said(records, place, ruled=True))
+    assert main(["replay", str(good), "--check", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"messages": len(records), "differs": []}
+    assert main(["replay", str(bad), "--check", "--json"]) == 3
+    (found,) = json.loads(capsys.readouterr().out)["differs"]
+    assert (found["code"], found["seq"], found["role"]) == ("R01", place + 1, "coordinator")
+
+
+@pytest.mark.tampers
+def test_a_closed_journal_that_ends_too_early_differs_at_its_end(capsys, tmp_path, records):
+    bad = journal_file(tmp_path / "bad.mcap", records[:-1])
+    assert main(["replay", str(bad), "--check"]) == 3
+    assert f"  place  the end of the journal, behind record {len(records) - 1}" in capsys.readouterr().out.splitlines()
 
 
 def test_a_journal_that_does_not_begin_is_verified_as_far_as_it_goes(capsys, tmp_path, records):
     bad = journal_file(tmp_path / "bad.mcap", without(records, 0))
     assert main(["verify", str(bad)]) == 3
     assert "H04 record 1: Decided comes before TakeOpened" in capsys.readouterr().out
-    assert "does not begin with TakeOpened" in refused(capsys, "replay", str(bad), code=1)
+    assert "does not begin with TakeOpened" in refused(capsys, "replay", str(bad), "--check", code=1)
+    assert main(["replay", str(bad)]) == 0
+    printed = capsys.readouterr()
+    assert "big-smile-lifts-cheek" in printed.out
+    assert printed.err.startswith("warning: the take is shown without the reasons of its constraints. ")
 
 
 @pytest.mark.tampers
@@ -171,9 +239,13 @@ def test_a_journal_of_another_version_names_both(capsys, tmp_path, monkeypatch, 
 def test_a_take_whose_rules_this_version_does_not_know_is_told_apart_from_bad_usage(capsys, tmp_path, records):
     configuration = {**records[0].message.configuration, "constraints.yaml": "rules: none\n"}
     bad = journal_file(tmp_path / "other.mcap", said(records, 0, configuration=configuration))
-    text = refused(capsys, "replay", str(bad), code=1)
+    text = refused(capsys, "replay", str(bad), "--check", code=1)
     assert text.startswith("constraints.yaml in the journal:1: ")
     assert "replay it with that one" in text
+    assert main(["replay", str(bad)]) == 0
+    printed = capsys.readouterr()
+    assert "  because" not in printed.out
+    assert "replay it with that one" in printed.err
 
 
 @pytest.mark.parametrize("command", ["replay", "verify"])
@@ -233,7 +305,8 @@ def test_a_take_that_was_rendered_is_told_and_verified(capsys, tmp_path, filmed)
     text = capsys.readouterr().out
     assert "to be rendered by fake, 40 x 48 pixels" in text
     assert "frames: 75 in " in text
-    assert text.endswith("checked: this version, run again over the journal, says the same\n")
+    assert text.endswith(f"take done after 2 beats, {len(filmed)} messages\n")
+    assert main(["replay", path, "--check"]) == 0
     assert main(["verify", path]) == 0
     assert f"ok: {len(filmed)} messages" in capsys.readouterr().out
 
@@ -256,7 +329,7 @@ def test_frames_of_another_motion_than_the_committed_one_are_found_by_verify(cap
     assert found[0].startswith(f"{bad}: C03 record {place}: frames ")
     assert found[0].endswith("are not those of the motion that is committed in beat 0")
     assert {line.split()[1] for line in found} == {"C03"}
-    assert main(["replay", str(bad)]) == 0, "the machines do not know the motion"
+    assert main(["replay", str(bad), "--check"]) == 0, "the machines do not know the motion"
 
 
 @pytest.mark.tampers

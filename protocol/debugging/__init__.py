@@ -1,0 +1,1 @@
+"""What a person looks into a take with: stepping through it, asking why, and telling two takes apart."""
