@@ -151,7 +151,7 @@ def _back_to_rest(name: str, start: float, seconds: float, sources: Sources) -> 
     if abs(start) <= _SAME * TOLERANCES[CHANNELS[name].unit]:
         return (key(0, start, "hold"),)
     carried = sources.number(CARRIED)
-    return (key(0, start, "min_jerk", carried), key(min(_carry_seconds(name, start), seconds), 0, "hold", carried))
+    return (key(0, start, "min_jerk", carried), key(min(carry_seconds(name, start), seconds), 0, "hold", carried))
 
 
 def _own_keys(layer: Layer, start: float, seconds: float, sources: Sources) -> tuple[Keyframe, ...] | None:
@@ -242,13 +242,13 @@ def _together(name: str, rows: Sequence[Row], layers: Sequence[Layer], start: fl
             above = above + row
     if not share:
         total = total + above
-        return total + _carried(name, start - float(total[0]), times)
+        return total + carried(name, start - float(total[0]), times)
     whole = 1 - (1 - total) * free
     # What lies beneath the passing layers at the start, if with them the beat is to start where the last one ended.
     beneath = 1 - (1 - start) / max(float(free[0]), _CLOSED)
     if beneath < 0 or abs(start - float(whole[0])) < _CLOSE:
-        return whole + _carried(name, start - float(whole[0]), times)
-    total = total + _carried(name, beneath - float(total[0]), times)
+        return whole + carried(name, start - float(whole[0]), times)
+    total = total + carried(name, beneath - float(total[0]), times)
     return 1 - (1 - total) * free
 
 
@@ -263,14 +263,14 @@ def _showing(total: Row, row: Row, layer: Layer, *, gaze: bool, share: bool) -> 
     return total + (row - total) * (row / full) if full else total
 
 
-def _carried(name: str, offset: float, times: Row) -> Row:
-    """What is left of the last beat's end, dying away."""
-    u: Row = np.minimum(times / _carry_seconds(name, offset), 1.0)
+def carried(name: str, offset: float, times: Row) -> Row:
+    """What is left of the last beat's end, dying away: of one channel at times in seconds from the start of the beat."""
+    u: Row = np.minimum(times / carry_seconds(name, offset), 1.0)
     return offset * (1 - u * u * u * (10 - 15 * u + 6 * u * u))
 
 
-def _carry_seconds(name: str, offset: float) -> float:
-    """How long a channel takes to leave a value that nothing holds any more."""
+def carry_seconds(name: str, offset: float) -> float:
+    """Seconds that a channel takes to leave a value that nothing holds any more, by how far that is from where it goes."""
     channel = CHANNELS[name]
     if channel.region == "eyes" and channel.unit == "degree":
         return saccade_seconds(abs(offset)) if abs(offset) > 0.5 else 0.2
@@ -295,7 +295,7 @@ def _stilled(name: str, total: Row, times: Row, start: float, end: float) -> Row
         return held
     resumed = int(np.argmax(after))
     offset = float(total[first] - total[resumed])
-    back = _carried(name, offset, np.maximum(times - float(times[resumed]), 0.0))
+    back = carried(name, offset, np.maximum(times - float(times[resumed]), 0.0))
     return np.where(after, held + back, held)
 
 

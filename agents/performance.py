@@ -53,9 +53,11 @@ class Performance(Frozen):
         moves: what it performs, in the order of time.
         wandering: its idle movement.
         yielding: constraints that it gives way to in this revision.
+        kept: it does what it did in the take that is revised, and nothing of its own.
     """
 
     region: Region
     moves: Annotated[tuple[Move, ...], Field(max_length=2000)]
     wandering: Annotated[tuple[Wandering, ...], Field(max_length=20)] = ()
     yielding: Annotated[tuple[str, ...], Field(max_length=200)] = ()
+    kept: bool = False

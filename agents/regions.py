@@ -3,7 +3,7 @@
 A region's agent is stateless: what it answers follows from the question, the tables and the seed. It has a planner that
 decides what to perform (its answer is what the journal keeps) and expands that into keyframes; judging is measuring the
 constraints that touch its channels on the four tracks that are on the table; yielding is performing the same again with the
-peers' tracks in sight.
+peers' tracks in sight. In a revision it begins with what the parent did, as far as that is still asked for (`agents.keeping`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,6 +21,7 @@ from agents.chance import Chance
 from agents.composition import compose
 from agents.expansion import Expander, Layer, wandering_layers
 from agents.idle import blink, idle_motion
+from agents.keeping import eased, parent_track, spliced
 from agents.performance import Move, Performance
 from configs.tables import Tables
 from protocol.brief import Act, Beat
@@ -75,6 +76,8 @@ class Question:
         seen = [self.round.round, self.round.vector.digest] if self.round else [0, ""]
         # What was committed before decides how the beat begins, so its digest stands for the end state.
         begins = [self.beat.beat, self.beat.previous, self.beat.intent]
+        if self.beat.intent.origin is not None and self.opened.parent is not None:
+            begins.append(self.opened.parent.timeline)
         return digest([self.region, self.opened.seed, self.opened.flags, *begins, *seen, configuration, planner])
 
 
@@ -211,8 +214,7 @@ class RegionAgent:
         beat = question.beat
         seconds = exact(beat.intent.end - beat.intent.start)
         start = last_values(beat.end_state)
-        expander = Expander(self._tables.gestures, self._tables.emotions, self._region, seconds)
-        track = compose(self._region, self._layers(expander, performance), start, beat.intent)
+        track = self._unrepaired(question, performance, start, seconds)
         constraints = self._tables.constraints
         checks = list(constraints.within(self._region))
         if peers is not None:
@@ -224,13 +226,40 @@ class RegionAgent:
         repaired = repair_tracks(beat.end_state, tracks, seconds, checks, (self._region,), note)
         return repaired[REGIONS.index(self._region)]
 
-    def _layers(self, expander: Expander, performance: Performance) -> Iterator[Layer]:
-        for move in performance.moves:
-            yield from expander.layers(move)
-        for plan in performance.wandering:
-            wander = self._tables.behaviour.idle.wander[plan.name]
-            if wander.region == self._region:
-                yield from wandering_layers(plan, wander)
+    def _unrepaired(self, question: Question, performance: Performance, start: Mapping[str, float], seconds: float) -> Track:
+        """What is performed, before any rule is looked at; in a revision it begins and ends with what the parent did."""
+        intent, opened = question.beat.intent, question.opened
+        if intent.origin is None or opened.parent is None:
+            return performed(self._tables, performance, intent, start)
+        before = opened.parent.brief.beats[intent.origin.beat]
+        was = exact(before.end - before.start)
+        old = eased(parent_track(opened, intent.origin, self._region), start, was)
+        if performance.kept:
+            return old
+        return spliced(old, performed(self._tables, performance, intent, start), intent.origin, was, seconds)
+
+
+def performed(tables: Tables, performance: Performance, intent: Beat, start: Mapping[str, float]) -> Track:
+    """Keyframes for a performance, whatever rules they break.
+
+    Args:
+        tables: catalogue, states and behaviour.
+        performance: what is performed.
+        intent: the beat.
+        start: the value that each channel begins with.
+    """
+    region = performance.region
+    expander = Expander(tables.gestures, tables.emotions, region, exact(intent.end - intent.start))
+    return compose(region, _layers(tables, expander, performance), start, intent)
+
+
+def _layers(tables: Tables, expander: Expander, performance: Performance) -> Iterator[Layer]:
+    for move in performance.moves:
+        yield from expander.layers(move)
+    for plan in performance.wandering:
+        wander = tables.behaviour.idle.wander[plan.name]
+        if wander.region == performance.region:
+            yield from wandering_layers(plan, wander)
 
 
 class LexiconRegion:
@@ -249,23 +278,29 @@ class LexiconRegion:
         """Every act of the beat that this region can take part in, and its idle motion."""
         intent, region = question.beat.intent, question.region
         labels = (question.opened.seed, region)
-        # An act that goes on from beat to beat is varied alike in all of them, so its seed knows no beat.
-        moves = [
-            self._varied(act, Chance(question.opened.seed, region, act.name, act.side, act.words))
-            for act in intent.acts
-            if region in act.regions and region in self._regions(act.name)
-        ]
+        if intent.origin is not None and region in intent.origin.same:
+            return Performance(region=region, moves=(), kept=True)
+        moves = self.asked(region, intent, question.opened.seed)
         if IDLE not in question.opened.flags:
             return Performance(region=region, moves=tuple(moves))
         extra, wandering = idle_motion(region, self._tables.behaviour, intent, *labels)
         extra = [move for move in extra if not any(_lids_busy(other.act, move.act) for other in moves)]
         return Performance(region=region, moves=(*moves, *extra), wandering=tuple(wandering))
 
+    def asked(self, region: Region, intent: Beat, seed: int) -> list[Move]:
+        """What a beat asks of a region, as that performs it in a take with this seed."""
+        # An act that goes on from beat to beat is varied alike in all of them, so its seed knows no beat.
+        return [
+            self._varied(act, Chance(seed, region, act.name, act.side, act.words))
+            for act in intent.acts
+            if region in act.regions and region in self._regions(act.name)
+        ]
+
     def revise(self, question: Question, before: Performance, seen: View, yielding: Sequence[Violation]) -> Performance:
         """The same performance, giving way; with a blink where the head turns far, as people do."""
         ids = tuple(dict.fromkeys(violation.constraint for violation in yielding))
         moves = before.moves
-        if question.region == "eyes" and IDLE in question.opened.flags:
+        if not before.kept and question.region == "eyes" and IDLE in question.opened.flags:
             moves = (*moves, *self._turn_blinks(seen, question.beat.intent, moves))
         return before.model_copy(update={"moves": moves, "yielding": ids})
 
@@ -329,6 +364,8 @@ def _stands(asked: Judge) -> bool:
 
 def _said(performance: Performance, region: Region) -> str:
     """One line of why, for people."""
+    if performance.kept:
+        return "as in the take that is revised"
     names = list(dict.fromkeys(move.act.name.replace("_", " ") for move in performance.moves if not move.idle))
     idle = " with idle motion" if performance.wandering or any(move.idle for move in performance.moves) else ""
     if not names:

@@ -18,9 +18,13 @@ from configs.loading import ConfigError, builtin, did_you_mean, parse_yaml_model
 from protocol.brief import Side
 from protocol.channels import REGIONS, Region, both_sides
 
-FILES = ("words", "english", "modifiers", "acts", "states", "actions", "situations")
+FILES = ("words", "english", "modifiers", "acts", "states", "actions", "situations", "notes")
 """The lexicon's files, without folder and ending, in the order in which they are read."""
 
+Change = Literal["longer", "shorter", "stronger", "weaker", "oftener", "rarer", "faster", "slower", "sooner", "later"]
+Telling = Literal["remove", "add", "instead", "swap", "turn_into", "hold", "move", "end", "only"]
+Place = Literal["beginning", "end", "first_half", "second_half", "middle", "whole"]
+Link = Literal["during", "before", "after", "until"]
 Does = Literal["act", "release", "still", "pause", "spare", "gone"]
 Aims = Literal["none", "side", "gaze", "turn", "tilt"]
 Hold = Literal["keep", "step", "own", "span"]
@@ -241,6 +245,51 @@ class Modifiers(Table):
     joints: dict[str, tuple[str, ...]]
 
 
+class Notes(Table):
+    """The file of notes: how a director asks for changes to a take that is there.
+
+    Attributes:
+        asks: change to its phrases, each with what it does when nothing says how much: a factor on the time that something is
+            seen, on its strength or on its pace; seconds for "sooner" and "later".
+        tells: the other things that a note asks for, and their phrases.
+        degrees: phrase to how many times as far from 1 it makes those factors.
+        places: parts of the take and their phrases.
+        links: how a clause says when, and its phrases.
+        beats: nouns for a beat.
+        ordinals: word to its number; -1 is the last.
+        everything: phrases for the whole take.
+        same: words for what was spoken of last.
+        manners: words that ask for nothing of themselves.
+        of_itself: acts that a face does without being asked.
+        wishes: words of somebody who asks for a change.
+        of_a_tale: phrases that a direction of its own uses too.
+        tellers: words with which a direction of its own begins.
+        anew: phrases that say that a new direction follows.
+        families: acts that a note may mean by each other's names.
+        variants: acts of which one is done in place of another that is there.
+        parts: noun to the parts of the face (as in `Kind.parts`) that it stands for.
+    """
+
+    asks: dict[Change, dict[str, Positive]]
+    tells: dict[Telling, tuple[str, ...]]
+    degrees: dict[str, Positive]
+    places: dict[Place, tuple[str, ...]]
+    links: dict[Link, tuple[str, ...]]
+    beats: tuple[str, ...]
+    ordinals: dict[str, Annotated[int, Field(ge=-1, le=100)]]
+    everything: tuple[str, ...]
+    same: tuple[str, ...]
+    manners: tuple[str, ...]
+    of_itself: tuple[str, ...]
+    wishes: tuple[str, ...]
+    of_a_tale: tuple[str, ...]
+    tellers: tuple[str, ...]
+    anew: tuple[str, ...]
+    families: tuple[tuple[str, ...], ...]
+    variants: tuple[tuple[str, ...], ...]
+    parts: dict[str, tuple[str, ...]]
+
+
 class Lexicon(Table):
     """All tables together."""
 
@@ -251,6 +300,7 @@ class Lexicon(Table):
     states: dict[str, Entry]
     actions: dict[str, Entry]
     situations: dict[str, Entry]
+    notes: Notes
 
     @cached_property
     def entries(self) -> Mapping[str, Entry]:
@@ -272,6 +322,21 @@ class Lexicon(Table):
             for group in entry.of:
                 if group not in groups:
                     return f"{entry.does}s {group}, which acts.yaml does not list{did_you_mean(group, groups)}"
+        return None
+
+    def note_problem(self) -> tuple[str, str] | None:
+        """The key of the tables of notes with which something is wrong in the company of the others, and what, if anything."""
+        known = self.acts.kinds.keys() | self.states.keys()
+        parts = {part for kind in (*self.acts.kinds.values(), self.acts.state) for part in kind.parts}
+        named = (("families", self.notes.families), ("variants", self.notes.variants), ("of_itself", (self.notes.of_itself,)))
+        for key, groups in named:
+            for act in (act for group in groups for act in group):
+                if act not in known:
+                    return key, f"names {act}, which is neither a gesture of acts.yaml nor a state{did_you_mean(act, known)}"
+        for noun, covered in self.notes.parts.items():
+            for part in covered:
+                if part not in parts:
+                    return noun, f"names the part {part}, which no act of acts.yaml takes{did_you_mean(part, parts)}"
         return None
 
     def calls(self, name: str) -> tuple[Call, ...]:
@@ -303,7 +368,7 @@ def load_lexicon(texts: Mapping[str, str], names: Mapping[str, str] | None = Non
         ConfigError: a file is not what it should be, or the files do not fit together; file, line and key are named.
     """
     called = {name: (names or {}).get(name, f"configs/lexicon/{name}.yaml") for name in FILES}
-    models: tuple[type[BaseModel], ...] = (Words, English, Modifiers, Acts, Entries, Entries, Entries)
+    models: tuple[type[BaseModel], ...] = (Words, English, Modifiers, Acts, Entries, Entries, Entries, Notes)
     tables: dict[str, object] = {}
     for name, model in zip(FILES, models, strict=True):
         table = parse_yaml_model(texts[name], called[name], model)
@@ -313,12 +378,14 @@ def load_lexicon(texts: Mapping[str, str], names: Mapping[str, str] | None = Non
         for key, entry in getattr(lexicon, section).items():
             if problem := lexicon.problem(key, entry):
                 raise ConfigError(f"{called[section]}:{_line_of(texts[section], key)}: {key}: {problem}")
+    if wrong := lexicon.note_problem():
+        raise ConfigError(f"{called['notes']}:{_line_of(texts['notes'], wrong[0])}: {wrong[0]}: {wrong[1]}")
     return lexicon
 
 
 def _line_of(text: str, key: str) -> int:
     """The line on which an entry begins."""
-    found = re.search(rf"(?m)^  {re.escape(key)}:", text)
+    found = re.search(rf"(?m)^(?:  )?{re.escape(key)}:", text)
     return text.count("\n", 0, found.start()) + 1 if found else 1
 
 

@@ -80,15 +80,48 @@ class Still(Frozen):
     words: Words = ""
 
 
+class Origin(Frozen):
+    """Where a beat of a revision comes from, and what of it is as it was.
+
+    Attributes:
+        beat: number of the beat in the take that is revised.
+        same: regions of which this beat asks what that one did, over the same length: they keep their tracks.
+        until: seconds up to which the same is asked of the others.
+        since: seconds from which on it is again, as long before the end as it was; the beat's length if it is not.
+    """
+
+    beat: Annotated[int, Field(ge=0, lt=2**32)]
+    same: tuple[Region, ...] = ()
+    until: Annotated[Decimal4, Field(ge=0)] = 0.0
+    since: Annotated[Decimal4, Field(ge=0)] = 0.0
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.same != tuple(region for region in REGIONS if region in self.same):
+            raise ValueError(f"regions stand once each, in the order {', '.join(REGIONS)}")
+        return self
+
+
 class Beat(Frozen):
-    """A span `[start, end)` of the take with one intent; spans in it are relative to its start."""
+    """A span `[start, end)` of the take with one intent; spans in it are relative to its start.
+
+    Attributes:
+        start: seconds from the start of the take.
+        end: likewise.
+        summary: the words that it comes from, for people.
+        acts: what is asked of the face.
+        limits: what it is asked not to do.
+        stills: when it is not to move.
+        origin: the beat that it was, in the take that is revised; None if it is new, or nothing is revised.
+    """
 
     start: Annotated[Decimal4, Field(ge=0)]
     end: Decimal4
     summary: Words
-    acts: Annotated[tuple[Act, ...], Field(max_length=200)] = ()
+    acts: Annotated[tuple[Act, ...], Field(max_length=200, fail_fast=True)] = ()
     limits: Annotated[tuple[Limit, ...], Field(max_length=50)] = ()
     stills: Annotated[tuple[Still, ...], Field(max_length=50)] = ()
+    origin: Origin | None = None
 
     @model_validator(mode="after")
     def _has_a_length(self) -> Self:
@@ -104,11 +137,13 @@ class Brief(Frozen):
         beats: in order, the first at 0, each starting where the one before ends.
         understood: (words, what they were taken for), in the order of the text.
         unread: words of the direction that could not be used.
+        changes: in a revision, what the note has changed, a sentence each.
     """
 
-    beats: Annotated[tuple[Beat, ...], Field(min_length=1, max_length=500)]
+    beats: Annotated[tuple[Beat, ...], Field(min_length=1, max_length=500, fail_fast=True)]
     understood: tuple[tuple[Words, Words], ...] = ()
     unread: tuple[Words, ...] = ()
+    changes: tuple[Words, ...] = ()
 
     @model_validator(mode="after")
     def _tiles(self) -> Self:

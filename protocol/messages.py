@@ -7,13 +7,14 @@ Every message is a value. Who sent it, to whom, and under which number travels i
 from __future__ import annotations
 
 import hashlib
+import weakref
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from protocol.brief import Beat
+from protocol.brief import Beat, Brief
 from protocol.canonical import pack
 from protocol.channels import CHANNELS, REGIONS, Region
 from protocol.fields import Count, Digest, Identifier, LongText, Positive, Text
@@ -40,7 +41,20 @@ RUNGS: tuple[Rung, ...] = get_args(Rung)
 
 def digest(value: Any) -> str:
     """128 bits of BLAKE2b over the canonical msgpack form of a message, a model or plain data."""
-    return hashlib.blake2b(pack(value), digest_size=16).hexdigest()
+    if type(value) is not Track:
+        return hashlib.blake2b(pack(value), digest_size=16).hexdigest()
+    # Of a track it is asked for by who proposes it, by each message that holds it, and by who looks at those.
+    known = _DIGESTS.get(id(value))
+    if known is None or known[0]() is not value:
+        if len(_DIGESTS) >= _MOST_DIGESTS:
+            _DIGESTS.clear()
+        known = _DIGESTS[id(value)] = (weakref.ref(value), hashlib.blake2b(pack(value), digest_size=16).hexdigest())
+    return known[1]
+
+
+_DIGESTS: dict[int, tuple[weakref.ref[Track], str]] = {}
+"""Digests of tracks that are still there, by where they are: tracks do not change."""
+_MOST_DIGESTS = 4096
 
 
 class Version(Frozen):
@@ -144,12 +158,40 @@ class EndState(Frozen):
         return self
 
 
+class Parent(Frozen):
+    """The take that a take revises, as far as that depends on it: the journal of a revision stands without any other.
+
+    Attributes:
+        take: its id.
+        timeline: digest of everything that it committed.
+        directions: its words; the first direction, then each note that it had been revised by.
+        brief: what was understood; its beats name no origins.
+        tracks: what was committed, beat by beat.
+    """
+
+    take: Identifier
+    timeline: Digest
+    directions: Annotated[tuple[LongText, ...], Field(min_length=1, max_length=1000)]
+    brief: Brief
+    tracks: Annotated[tuple[Tracks, ...], Field(min_length=1, max_length=500, fail_fast=True)]
+
+    @model_validator(mode="after")
+    def _has_all_beats(self) -> Self:
+        if len(self.tracks) != len(self.brief.beats):
+            raise ValueError(f"{len(self.brief.beats)} beats were understood and {len(self.tracks)} committed")
+        if any(beat.origin is not None for beat in self.brief.beats):
+            raise ValueError("the beats of a parent name no origins: what those refer to is not told")
+        for tracks in self.tracks:
+            require_tracks(tracks)
+        return self
+
+
 class TakeOpened(Frozen):
     """A take begins: everything that its result depends on.
 
     Attributes:
         take: the take's id.
-        direction: the user's words.
+        direction: the user's words; of a revision, the note.
         seed: of everything random.
         fps: frame rate of the motion, an integer or a ratio ("30000/1001").
         seconds: the length asked for; None leaves it to the director.
@@ -158,6 +200,7 @@ class TakeOpened(Frozen):
         rounds: the last allowed round of a beat.
         configuration: text of every table by file name.
         versions: software versions, for the record.
+        parent: the take that this one revises; None for a take of its own.
     """
 
     take: Identifier
@@ -170,6 +213,12 @@ class TakeOpened(Frozen):
     rounds: Annotated[int, Field(ge=1, le=16)]
     configuration: dict[str, Annotated[str, Field(max_length=2_000_000)]]
     versions: dict[str, str]
+    parent: Parent | None = None
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """All words that led here: the first direction, then the notes."""
+        return (*(self.parent.directions if self.parent else ()), self.direction)
 
 
 class BeatOpened(Frozen):
@@ -243,7 +292,7 @@ class RoundOpened(Frozen):
     round: Positive
     vector: Vector
     tracks: Tracks
-    objections: Annotated[tuple[Objection, ...], Field(max_length=2000)]
+    objections: Annotated[tuple[Objection, ...], Field(max_length=2000, fail_fast=True)]
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
@@ -269,7 +318,7 @@ class Objected(Frozen):
     role: Identifier
     incarnation: Positive
     vector: Digest
-    violations: Annotated[tuple[Violation, ...], Field(min_length=1, max_length=500)]
+    violations: Annotated[tuple[Violation, ...], Field(min_length=1, max_length=500, fail_fast=True)]
 
 
 class RegionRuling(Frozen):
@@ -343,7 +392,7 @@ class Restored(Frozen):
     proposal: Proposed | None
     round: RoundOpened | None
     voted: bool
-    decisions: tuple[Decided, ...]
+    decisions: Annotated[tuple[Decided, ...], Field(fail_fast=True)]
 
 
 class Discarded(Frozen):

@@ -63,6 +63,11 @@ class Base(Protocol):
         """Where what goes on is counted."""
         ...
 
+    @property
+    def drawn(self) -> int:
+        """Frames of the last take's video that were rendered for it; the others had been kept from before."""
+        ...
+
     def play(self, play: Play) -> CoordinatorState:
         """Run a take until it is closed; what its coordinator remembers.
 

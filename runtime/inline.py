@@ -135,7 +135,8 @@ class InlineRuntime:
         self._resumed = resumed
         self._regions = {region: RegionHost(region, agents[region], self, nonce=self._nonce(region, 0)) for region in REGIONS}
         self._played: dict[Region, RegionHost] = {}
-        self._studio = RendererHost(studio.render) if studio else None
+        self._studio = RendererHost(studio.render, studio.tally) if studio else None
+        self._drawn: dict[int, int] = {}
         self._renderer = RENDERER
         self._frames: dict[int, Frames] = {}
         self._film: Film | None = None
@@ -150,6 +151,11 @@ class InlineRuntime:
     def received(self) -> dict[Region, int]:
         """How many envelopes each region has received so far."""
         return dict(self._received)
+
+    @property
+    def drawn(self) -> int:
+        """How many frames had to be rendered, chunks that were given up for others not counted."""
+        return sum(self._drawn.values())
 
     def run(self, begin: Callable[[CoordinatorHost], None], film: Film | None = None) -> None:
         """Run the take to its end.
@@ -250,6 +256,7 @@ class InlineRuntime:
             return
         if frames is not None:
             self._frames[chunk.chunk] = frames
+            self._drawn[chunk.chunk] = self._studio.drawn(chunk.chunk, chunk.attempt)
         self._dispatch.receive(renderer, message)
 
     def _write(self, chunk: int) -> None:
@@ -327,6 +334,7 @@ class InlineBase:
     ) -> None:
         self.meters: Meters = NoMeters()
         self.chunk_frames = CHUNK
+        self.drawn = 0
         self._studio = studio
         self._agents = agents or {}
         self._network = network
@@ -352,4 +360,5 @@ class InlineBase:
             play.resumed,
         )
         runtime.run(play.begin, play.film)
+        self.drawn = runtime.drawn
         return runtime.coordinator.state

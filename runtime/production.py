@@ -90,7 +90,7 @@ def make_take(order: Order, files: TakeFiles, base: Base, watch: Watch) -> tuple
         samples = sample(result.timeline, fps)
         write_timeline(files.timeline, result.timeline)
         write_record(files.record, {**_summary(order, result), "frames": samples.shape[1], **order.made_with})
-        direction, seed = order.opened.direction, order.opened.seed
+        direction, seed = " / ".join(order.opened.directions), order.opened.seed
         write_motion(files.motion, samples, fps, direction, seed, lambda: _proceed(files, watch.stopped))
     return result, samples
 
@@ -212,6 +212,7 @@ def _summary(order: Order, result: TakeResult) -> dict[str, Any]:
         "take": opened.take,
         "outcome": "done",
         "direction": opened.direction,
+        **({"parent": {"take": parent.take, "directions": list(parent.directions)}} if (parent := opened.parent) else {}),
         "seed": opened.seed,
         "fps": opened.fps,
         "seconds": result.timeline.seconds if result.timeline else None,

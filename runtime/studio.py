@@ -4,16 +4,22 @@ Rules
 - Who films knows the `Stage`: plain data that travels. The rig and the renderer stay with the studio.
 - A renderer's role is a machine (`protocol.rendering`); its host answers each chunk once for each attempt, however often it
   is asked, and keeps the frames of the last few chunks for that.
+- A frame that this machine has rendered before is taken from there (`runtime.frames`), and counted as such.
 """
 
 from __future__ import annotations
 
+import os
+
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import structlog
+
+from numpy.typing import NDArray
 
 from protocol.machine import Received, Send
 from protocol.messages import ChunkAssigned, ChunkFailed, ChunkRendered, FilmOpened
@@ -24,6 +30,7 @@ from renderer.motions import Samples
 from renderer.portrait import Portrait, PortraitError, read_portrait
 from renderer.video import GREEN
 from runtime.arrays import digest_of
+from runtime.frames import FrameStore, Tally, open_store
 from runtime.options import MAX_SIZE, Background, FilmOptions
 from runtime.renderers import Opened
 
@@ -65,15 +72,25 @@ class Studio:
         opened: the renderer.
         rig: what it prepared.
         behind: what is to be seen behind the person; None for the portrait's own background.
+        store: of frames that were rendered before; None if none are kept.
+        tally: how many frames were rendered, and how many taken from there.
     """
 
     stage: Stage
     opened: Opened
     rig: Rig
     behind: Backdrop | None
+    store: FrameStore | None = None
+    tally: Tally = field(default_factory=Tally)
 
     def render(self, rows: Samples) -> Frames:
         """Frames of some rows of the motion."""
+        if self.store is not None:
+            return self.store.render(rows, self._draw, self.tally)
+        self.tally.drawn += len(rows)
+        return self._draw(rows)
+
+    def _draw(self, rows: Samples) -> Frames:
         return self.opened.renderer.render(self.rig, rows, self.behind)
 
 
@@ -134,7 +151,16 @@ def furnish(opened: Opened, rig: Rig, portrait: Portrait, face: int | None, back
         "background": list(background) if isinstance(background, tuple) else background,
     }
     stage = Stage(portrait.digest, rig.size, rig.focus, dict(rig.ranges), tuple(notes), record)
-    return Studio(stage, opened, rig, backdrop(background))
+    shown: Mapping[str, Any] = {"sha256": portrait.digest, "width": width, "height": height, "face": face}
+    depends = {"portrait": shown, "renderer": record["renderer"], "background": record["background"]}
+    return Studio(stage, opened, rig, backdrop(background), open_store(os.environ, depends, _still(portrait, background)))
+
+
+def _still(portrait: Portrait, background: Background) -> NDArray[np.uint8]:
+    """What most of a frame looks like: the portrait, and where the background is transparent as well, nothing but that."""
+    if background != "alpha":
+        return portrait.rgb
+    return np.concatenate([portrait.rgb, np.full((*portrait.rgb.shape[:2], 1), 255, np.uint8)], axis=2)
 
 
 def film_opened(stage: Stage, face: int | None, background: Background, span: int) -> FilmOpened:
@@ -173,10 +199,13 @@ class RendererHost:
 
     Args:
         render: makes the frames of some rows.
+        tally: how many of them it renders, and how many it has from before; None if nobody counts.
     """
 
-    def __init__(self, render: Callable[[Samples], Frames]) -> None:
+    def __init__(self, render: Callable[[Samples], Frames], tally: Tally | None = None) -> None:
         self._render = render
+        self._tally = tally or Tally()
+        self._drawn: dict[tuple[int, int], int] = {}
         self._state = RendererState()
         self._answers: OrderedDict[tuple[int, int], tuple[ChunkRendered | ChunkFailed, Frames | None]] = OrderedDict()
 
@@ -184,6 +213,11 @@ class RendererHost:
         """Another take begins, in which chunks have the same numbers."""
         self._state = RendererState()
         self._answers.clear()
+        self._drawn.clear()
+
+    def drawn(self, chunk: int, attempt: int) -> int:
+        """How many frames of a chunk that was received had to be rendered."""
+        return self._drawn.get((chunk, attempt), 0)
 
     def receive(self, chunk: ChunkAssigned, rows: Samples) -> tuple[ChunkRendered | ChunkFailed, Frames | None]:
         """Render a chunk, or say again what became of it.
@@ -200,7 +234,9 @@ class RendererHost:
         """
         asked = (chunk.chunk, chunk.attempt)
         if asked not in self._answers:
+            before = self._tally.drawn
             self._answers[asked] = self._answer(chunk, rows)
+            self._drawn[asked] = self._tally.drawn - before
             while len(self._answers) > KEPT:
                 self._answers.popitem(last=False)
         return self._answers[asked]

@@ -13,7 +13,7 @@ from agents.regions import IDLE, Judgements
 from protocol.brief import Brief
 from protocol.coordinator_state import COMMIT_AS_PROPOSED, CoordinatorState
 from protocol.journal import JournalWriter, Record
-from protocol.messages import FilmOpened, TakeClosed, TakeOpened, digest
+from protocol.messages import FilmOpened, Parent, TakeClosed, TakeOpened, digest
 from protocol.replay import Folded
 from protocol.timeline import CommittedBeat, Timeline
 from runtime.base import Base, Place, Play
@@ -117,6 +117,36 @@ def opening(options: TakeOptions, loaded: Loaded) -> TakeOpened:
         configuration=loaded.texts,
         versions=versions(),
     )
+
+
+def revising(revised: TakeOpened, state: CoordinatorState, note: str, loaded: Loaded) -> TakeOpened:
+    """The message that opens the revision of a take: what it was asked for, and a note.
+
+    Args:
+        revised: the message that opened the take.
+        state: what its coordinator remembers, which has committed all of it.
+        note: what is to be otherwise.
+        loaded: the tables of the revision.
+    """
+    assert state.brief is not None
+    beats = tuple(beat.model_copy(update={"origin": None}) for beat in state.brief.beats)
+    parent = Parent(
+        take=revised.take,
+        timeline=digest([known for known, _ in state.committed]),
+        directions=revised.directions,
+        brief=state.brief.model_copy(update={"beats": beats, "changes": ()}),
+        tracks=tuple(tracks for _, tracks in state.committed),
+    )
+    performed = [note, revised.seconds, revised.seed, revised.emotion]
+    asked = [*performed, revised.fps, list(revised.flags), revised.rounds, loaded.digest, parent]
+    changed = {
+        "take": f"take-{digest(asked)[:12]}",
+        "direction": note,
+        "configuration": loaded.texts,
+        "versions": versions(),
+        "parent": parent,
+    }
+    return revised.model_copy(update=changed)
 
 
 def run_take(

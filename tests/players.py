@@ -25,6 +25,7 @@ from renderer.errors import DeviceLost
 from renderer.interface import Backdrop, Frames
 from renderer.portrait import Portrait
 from renderer.video import read_frames
+from runtime.frames import LIMIT_VARIABLE
 from runtime.onray.actors import CONTROL
 from runtime.renderers import Opened
 from tests.staging import FakeRenderer, FakeRig, opened
@@ -113,6 +114,16 @@ def _counting(marks: Path) -> Opened:
 def counting(marks: Path) -> Callable[[], Opened]:
     """Opens a renderer that leaves a file for each chunk that it begins."""
     return partial(_counting, marks)
+
+
+def _remembering(cache: Path) -> Opened:
+    os.environ.update({LIMIT_VARIABLE: "1", "XDG_CACHE_HOME": str(cache)})
+    return painter()
+
+
+def remembering(cache: Path) -> Callable[[], Opened]:
+    """Opens a renderer in whose process frames are kept in a folder, whatever the environment says."""
+    return partial(_remembering, cache)
 
 
 def _faulty(fault: str, marks: Path, most: int) -> Opened:

@@ -297,6 +297,6 @@ def chunk(number: int = 0, attempt: int = 1) -> tuple[ChunkAssigned, Any]:
     return assigned, np.zeros((16, 61), np.float32)
 
 
-def rendered(number: int = 0, attempt: int = 1) -> bytes:
-    """What a renderer says of a chunk that it has rendered."""
-    return encode(ChunkRendered(chunk=number, attempt=attempt, frames="0" * 32))
+def rendered(number: int = 0, attempt: int = 1, drawn: int = 16) -> tuple[bytes, int]:
+    """What a renderer says of a chunk that it has rendered, so many frames of which it did not have from before."""
+    return encode(ChunkRendered(chunk=number, attempt=attempt, frames="0" * 32)), drawn

@@ -84,7 +84,8 @@ def test_the_record_holds_all_that_it_was_made_with(renderer):
     assert record["renderer"]["name"] == "fake"
     assert record["renderer"]["models"][0]["sha256"]
     assert record["background"] == [16, 32, 48]
-    assert record["video"] == {"frames": 25, "fps": "25", "width": 40, "height": 48}
+    counted = {"frames": 25, "frames_rendered": 25, "frames_kept": 0}
+    assert record["video"] == {**counted, "fps": "25", "width": 40, "height": 48}
 
 
 def test_the_frames_are_those_of_the_motion_beside_it(renderer):

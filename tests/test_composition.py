@@ -149,7 +149,7 @@ def test_shut_lids_that_are_asked_to_blink_hardly_open_before_it():
     assert row[-1] == pytest.approx(0, abs=1e-3)
 
 
-def test_a_carried_value_that_is_held_again_does_not_dip():
+def test_acarried_value_that_is_held_again_does_not_dip():
     going_on = Layer("mouthSmileLeft", (key(-1.0, 0, "min_jerk"), key(-0.5, 0.6, "hold")), Source(gesture="smile"))
     row = sampled(compose("mouth", [going_on], {**REST, "mouthSmileLeft": 0.6}, beat(seconds=2.0)), "mouthSmileLeft")
     assert np.allclose(row, 0.6)

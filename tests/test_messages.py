@@ -248,7 +248,7 @@ def test_rates_are_whole_numbers_or_ratios(fps):
 @pytest.mark.parametrize(
     ("name", "fields"),
     [
-        ("TakeOpened", {"seconds"}),
+        ("TakeOpened", {"seconds", "parent"}),
         ("BeatOpened", {"previous"}),
         ("Decided", {"beat"}),
         ("Aborted", {"beat"}),

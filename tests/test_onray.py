@@ -58,6 +58,7 @@ from tests.players import (
     painter,
     picky,
     region_actor,
+    remembering,
     renderer_actors,
 )
 from tests.staging import portrait_file
@@ -252,6 +253,16 @@ def test_a_renderer_that_is_killed_costs_one_chunk_at_most(seed, counted, portra
     assert chunks <= begun <= chunks + 1
     gone = [r for r in take.take.records if isinstance(r.message, RendererChanged) and r.message.to == "gone"]
     assert len(gone) <= 1
+
+
+def test_frames_that_one_renderer_has_kept_are_taken_by_all_others(portrait, alone, tmp_path):
+    with crew(1, remembering(tmp_path / "cache")) as session:
+        first = made(session, portrait, tmp_path / "a.mkv")
+    with crew(2, remembering(tmp_path / "cache")) as session:
+        again = made(session, portrait, tmp_path / "b.mkv")
+    assert (first.video.drawn, again.video.drawn) == (first.video.frames, 0)
+    assert frames_of(tmp_path / "b.mkv") == alone[1]
+    sound(again)
 
 
 def test_all_renderers_that_are_killed_at_once_cost_one_chunk_each(counted, portrait, alone, tmp_path):

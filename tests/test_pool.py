@@ -169,6 +169,20 @@ def test_a_chunk_that_is_silent_is_asked_for_again_under_its_attempt_and_counts_
     assert audience.heard[2:] == [("quiet", "renderer-1"), ("ready", "renderer-1"), ("chunk 0", "renderer-1")]
 
 
+def test_it_counts_what_had_to_be_rendered_for_the_frames_that_it_has(house):
+    house.furnished()
+    for number, drawn in enumerate((16, 0, 3)):
+        house.pool.assign("renderer-1", *chunk(number))
+        house.answer(0, "render", rendered(number, drawn=drawn))
+    assert house.pool.drawn == 19
+    house.pool.assign("renderer-1", *chunk(0, 2))  # those of the first attempt were lost
+    house.answer(0, "render", rendered(0, 2, drawn=4))
+    assert house.pool.drawn == 7
+    house.pool.end()
+    house.begun(Part(2, "take"))
+    assert house.pool.drawn == 0
+
+
 def test_two_answers_to_one_chunk_are_one(house):
     audience = house.furnished()
     for number in range(2):

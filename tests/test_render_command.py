@@ -147,7 +147,8 @@ def test_a_take_whose_own_video_it_becomes_keeps_what_it_was_made_with(planned):
     record = json.loads(Path("motion.take/take.json").read_bytes())
     assert record["direction"] == DIRECTION
     assert record["portrait"]["file"] == "portrait.png"
-    assert record["video"] == {"frames": 50, "fps": "25", "width": 40, "height": 48}
+    counted = {"frames": 50, "frames_rendered": 50, "frames_kept": 0}
+    assert record["video"] == {**counted, "fps": "25", "width": 40, "height": 48}
 
 
 # -------------------------------------------------------------------------------------------------------------- refused

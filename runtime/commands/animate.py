@@ -7,8 +7,9 @@ import json
 import sys
 import time
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runtime.commands import asking, telling
 
@@ -80,12 +81,19 @@ def _run(options: argparse.Namespace, stopper: Stopper, trial: Trial | None) -> 
     return 0
 
 
-def say(options: argparse.Namespace, result: TakeResult, filmed: Filmed, planned_in: float, folder: str) -> None:
-    """Print what came of it, before Ray is left, which takes a second."""
+def say(
+    options: argparse.Namespace,
+    result: TakeResult,
+    filmed: Filmed,
+    planned_in: float,
+    folder: str,
+    more: Mapping[str, Any] | None = None,
+) -> None:
+    """Print what came of it, before Ray is left, which takes a second; for programs also what more there is to say."""
     assert result.brief is not None
     if options.json:
         planned = {"seconds": result.brief.seconds, "planned_in": round(planned_in, 4), **telling.planned(result)}
-        print(json.dumps({**filmed.as_data(), "take": folder, **planned}, ensure_ascii=False), flush=True)
+        print(json.dumps({**filmed.as_data(), "take": folder, **planned, **(more or {})}, ensure_ascii=False), flush=True)
         return
     print("\n".join(filmed.as_text()))
     print(f"planned in {planned_in:.2f} s: {telling.agreed(result)}; see {folder}")

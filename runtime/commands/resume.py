@@ -25,6 +25,7 @@ from runtime.commands import animate, asking, plan, telling
 
 if TYPE_CHECKING:
     from protocol.journal import Journal
+    from protocol.messages import TakeOpened
     from runtime.base import BaseOptions
     from runtime.cli import Stopper
     from runtime.commands.placing import Places
@@ -110,6 +111,7 @@ def _unfinished(folder: Path, places: Places) -> Unfinished:
     """
     from runtime.options import FilmOptions, UsageError
     from runtime.outputs import TakeFiles
+    from runtime.production import Order
     from runtime.takes import open_take, record_of
 
     record = record_of(folder)
@@ -132,11 +134,11 @@ def _unfinished(folder: Path, places: Places) -> Unfinished:
         )
     files = TakeFiles(folder.with_suffix(Path(output).suffix), folder)
     journal = open_take(folder)
-    order, warnings = _order(journal, record, folder, _made_with(record))
-    assert order.past is not None
-    if order.past.done and _is_whole(files, film, record, journal, places.exists):
+    begun = followed(journal, record, folder)
+    order = Order(begun.opened, begun.loaded, _made_with(record), past=begun.past)
+    if begun.past.done and _is_whole(files, film, record, journal, places.exists):
         raise UsageError(_nothing_left(files, film))
-    return Unfinished(order, files, film, tuple(warnings))
+    return Unfinished(order, files, film, begun.warnings)
 
 
 def _moved(asked: FilmOptions, film: Mapping[str, Any], folder: Path, places: Places) -> FilmOptions:
@@ -157,8 +159,37 @@ def _made_with(record: Mapping[str, Any]) -> dict[str, Any]:
     return {name: record[name] for name in ("film", "output", "run") if name in record}
 
 
-def _order(journal: Journal, record: Mapping[str, Any], folder: Path, made_with: dict[str, Any]) -> tuple[Order, list[str]]:
-    """The take of a journal, and what the user should know about going on with it."""
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A take whose journal this version's machines have been run over.
+
+    Attributes:
+        opened: the message that opened it.
+        loaded: its tables.
+        past: its records, and what they come to.
+        warnings: what the user should know about going on from there.
+    """
+
+    opened: TakeOpened
+    loaded: Loaded
+    past: Past
+    warnings: tuple[str, ...]
+
+
+def followed(journal: Journal, record: Mapping[str, Any], folder: Path, *, revised: bool = False) -> Followed:
+    """What a take has come to by its journal.
+
+    Args:
+        journal: of the take.
+        record: its `take.json`.
+        folder: where they are.
+        revised: another take is made out of it, which may use tables that there were not yet when it was made.
+
+    Raises:
+        UsageError: the record belongs to another take.
+        TakeError: it was made by a version that does not go with this one.
+        JournalError: it does not begin as a journal does.
+    """
     from configs.loading import ConfigError
     from configs.tables import read_texts
     from protocol.journal import JournalError
@@ -166,7 +197,6 @@ def _order(journal: Journal, record: Mapping[str, Any], folder: Path, made_with:
     from protocol.replay import fold
     from runtime.loading import loaded_from
     from runtime.options import UsageError
-    from runtime.production import Order
     from runtime.take import Past
     from runtime.take_error import TakeError
 
@@ -175,31 +205,40 @@ def _order(journal: Journal, record: Mapping[str, Any], folder: Path, made_with:
         raise JournalError(f"{folder}: the journal does not begin with TakeOpened. See what is wrong with: textuportray verify")
     if record.get("take") != opened.take:
         raise UsageError(f"{folder}: take.json is of another take than the journal. Put the file back that belongs to it.")
-    texts = read_texts()
+    now = read_texts()
     by = f"It was begun with textuportray {opened.versions.get('textuportray', 'of an unknown version')}"
-    go_on = "go on with that version, or make the take again"
-    if missing := [name for name in texts if name not in opened.configuration]:
-        raise TakeError(f"{folder}: the journal has no {missing[0]}, which this version needs. {by}: {go_on}.")
+    go_on = "revise it with that version" if revised else "go on with that version"
+    texts = opened.configuration
+    if missing := [name for name in now if name not in texts]:
+        if not revised:
+            raise TakeError(
+                f"{folder}: the journal has no {missing[0]}, which this version needs. {by}: {go_on}, or make the take again."
+            )
+        texts = {name: texts.get(name, now[name]) for name in now}
     try:
-        loaded = loaded_from(opened.configuration)
+        loaded = loaded_from(texts)
         folded = fold(journal.records, loaded.tables.constraints)
     except (ConfigError, JournalError) as error:
         said = " ".join(str(error).split())
-        raise TakeError(f"{folder}: this version cannot follow the journal ({said[:400]}). {by}: {go_on}.") from error
-    warnings = list(_differences(opened, loaded, texts))
+        raise TakeError(
+            f"{folder}: this version cannot follow the journal ({said[:400]}). {by}: {go_on}, or make the take again."
+        ) from error
+    warnings = list(_differences(opened, loaded, now, revised=revised))
     if journal.torn_at is not None:
         warnings.insert(0, f"the journal is torn at byte {journal.torn_at}: the take goes on from what comes before that")
-    return Order(opened, loaded, made_with, past=Past(journal.records, folded)), warnings
+    return Followed(opened, loaded, Past(journal.records, folded), tuple(warnings))
 
 
-def _differences(opened: Any, loaded: Loaded, texts: Mapping[str, str]) -> Iterator[str]:
+def _differences(opened: TakeOpened, loaded: Loaded, texts: Mapping[str, str], *, revised: bool) -> Iterator[str]:
     """Between what the take was begun with and what there is now."""
     from runtime.take import versions
+
+    who = "and its revision is made" if revised else "which goes on"
 
     other = [name for name, text in texts.items() if loaded.texts[name] != text]
     if other:
         have, its = ("has", "its") if len(other) == 1 else ("have", "their")
-        yield f"{', '.join(other)} {have} changed since the take was begun, which goes on with {its} old content"
+        yield f"{', '.join(other)} {have} changed since the take was begun, {who} with {its} old content"
     now = versions()
     changed = [
         f"{name} {opened.versions.get(name, 'none')} is now {now.get(name, 'none')}"
@@ -276,8 +315,9 @@ def _film(
     from runtime.filming import check_film
 
     files = unfinished.files
-    _check_renderer(wanted)
-    _check_portrait(unfinished, wanted)
+    check_renderer(wanted)
+    film = unfinished.past.folded.coordinator.film
+    check_portrait(wanted, film.portrait if film else "")
     check_film(wanted)
     files.check(folder=True)
     places.check()
@@ -343,8 +383,11 @@ def _other_frames(unfinished: Unfinished, stage: Stage, wanted: FilmOptions) -> 
         yield "the portrait can show other poses with this version than when the take was begun, so frames may look different"
 
 
-def _check_renderer(wanted: FilmOptions) -> None:
+def check_renderer(wanted: FilmOptions) -> None:
     """Refuse a renderer that is not there.
+
+    Args:
+        wanted: how a take is rendered, by its record.
 
     Raises:
         UsageError: it is not.
@@ -358,8 +401,12 @@ def _check_renderer(wanted: FilmOptions) -> None:
         )
 
 
-def _check_portrait(unfinished: Unfinished, wanted: FilmOptions) -> None:
+def check_portrait(wanted: FilmOptions, portrait: str) -> None:
     """Refuse to go on with another picture than the take was begun with.
+
+    Args:
+        wanted: how the take is rendered, by its record.
+        portrait: SHA-256 of the picture; empty if that is not known.
 
     Raises:
         UsageError: it is another one, or there is none.
@@ -374,8 +421,7 @@ def _check_portrait(unfinished: Unfinished, wanted: FilmOptions) -> None:
             f"{path}, the portrait that the take was begun with, is not there any more. Put it back under that name, or "
             "make the take again with another one."
         )
-    film = unfinished.past.folded.coordinator.film
-    if film is not None and read_cast(wanted).digest != film.portrait:
+    if portrait and read_cast(wanted).digest != portrait:
         raise UsageError(
             f"{path} is not the picture any more that the take was begun with, and half a take of each cannot be made. Put the "
             "old one back, or make the take again."

@@ -75,6 +75,7 @@ class Filmed:
         seconds: that it took to render and write.
         sheet: its contact sheet.
         warnings: what the user was told about.
+        drawn: how many of the frames were rendered; the others had been kept from before.
     """
 
     output: str
@@ -84,6 +85,7 @@ class Filmed:
     seconds: float
     sheet: str | None
     warnings: tuple[str, ...]
+    drawn: int
 
     def as_text(self) -> list[str]:
         """For people."""
@@ -94,7 +96,10 @@ class Filmed:
             f"{self.output}: {float(self.frames / self.fps):.2f} s, {frames} of {width} x {height} pixels at {rate} per "
             f"second, rendered in {self.seconds:.1f} s"
         )
-        return [said, f"{self.sheet}: contact sheet"] if self.sheet else [said]
+        lines = [said]
+        if self.drawn < self.frames:
+            lines.append(f"{self.drawn} of {frames} rendered, {self.frames - self.drawn} taken from before")
+        return [*lines, f"{self.sheet}: contact sheet"] if self.sheet else lines
 
     def as_data(self) -> dict[str, Any]:
         """For programs."""
@@ -105,6 +110,8 @@ class Filmed:
             "width": self.size[0],
             "height": self.size[1],
             "rendered_in": round(self.seconds, 4),
+            "frames_rendered": self.drawn,
+            "frames_kept": self.frames - self.drawn,
             "sheet": self.sheet,
             "warnings": list(self.warnings),
         }
@@ -235,12 +242,15 @@ class Showing:
                 )
 
         self._progress.phase("rendering", total)
-        began = time.monotonic()
+        began, before = time.monotonic(), studio.tally.drawn
+
+        def keep() -> None:
+            self._keep(record, scene.folder, stage, (total, studio.tally.drawn - before), scene.fps)
+
         with self._told(lambda: afterwards):
-            keep = lambda: self._keep(record, scene.folder, stage, total, scene.fps)  # noqa: E731 - it is handed over once
             self.warn(*film(studio, samples, shot, step=step, finish=keep))
         self._progress.finish()
-        return self._filmed(stage, total, scene.fps, time.monotonic() - began)
+        return self._filmed(stage, (total, studio.tally.drawn - before), scene.fps, time.monotonic() - began)
 
     def act(self, order: Order, stage: Stage, base: Base, files: TakeFiles, following: Following) -> tuple[TakeResult, Filmed]:
         """Plan and film a take at once: beats that are agreed on are rendered while the next ones are negotiated.
@@ -257,8 +267,9 @@ class Showing:
         """
         opened, options = order.opened, self._options
         fps = parse_fps(opened.fps)
-        about = {"take": opened.take, "direction": opened.direction, "seed": str(opened.seed)}
-        shot = self._shot(opened.direction, fps, following.caption, metadata_of(stage, _made(about)))
+        words = " / ".join(opened.directions)
+        about = {"take": opened.take, "direction": words, "seed": str(opened.seed)}
+        shot = self._shot(words, fps, following.caption, metadata_of(stage, _made(about)))
         result: TakeResult | None = None
 
         def afterwards() -> str:
@@ -277,10 +288,10 @@ class Showing:
             result, samples = make_take(replace(order, filming=Filming(part, made)), files, base, watch)
             self.warn(*misunderstood(result))
             self.warn(*fitted(as_rendered(samples), stage.ranges)[1])
-            self._keep(record_of(files.folder), files.folder, stage, made.done, fps)
+            self._keep(record_of(files.folder), files.folder, stage, (made.done, base.drawn), fps)
         self.warn(*made.notes)
         self._progress.finish()
-        return result, self._filmed(stage, made.done, fps, time.monotonic() - began)
+        return result, self._filmed(stage, (made.done, base.drawn), fps, time.monotonic() - began)
 
     def _shot(self, title: str, fps: Fraction, caption: Callable[[float], str], metadata: Mapping[str, str]) -> Shot:
         return Shot(
@@ -305,10 +316,12 @@ class Showing:
             said = f"{error.filename or self._options.output} cannot be written ({error.strerror or error})"
             raise TakeError(f"{said}. Free some space on the disk; to go on, {afterwards()}") from error
 
-    def _filmed(self, stage: Stage, frames: int, fps: Fraction, seconds: float) -> Filmed:
+    def _filmed(self, stage: Stage, frames: tuple[int, int], fps: Fraction, seconds: float) -> Filmed:
+        """What there is now; of its frames how many there are, and how many were rendered."""
         return Filmed(
             output=self._options.output,
-            frames=frames,
+            frames=frames[0],
+            drawn=frames[1],
             size=self._size(stage),
             fps=fps,
             seconds=seconds,
@@ -320,13 +333,16 @@ class Showing:
         """Width and height of the pictures that are written."""
         return picture_size(self._options.output, *stage.size, self._options.background)
 
-    def _keep(self, record: Mapping[str, Any], folder: Path | None, stage: Stage, frames: int, fps: Fraction) -> None:
+    def _keep(
+        self, record: Mapping[str, Any], folder: Path | None, stage: Stage, frames: tuple[int, int], fps: Fraction
+    ) -> None:
         """Write into the take's record what its video was made with, if the motion's take is that of the output."""
         files = TakeFiles.beside(Path(self._options.output))
         if not record or folder is None or not files.folder.is_dir() or not files.folder.samefile(folder):
             return
         width, height = self._size(stage)
-        video = {"frames": frames, "fps": str(fps), "width": width, "height": height}
+        made = {"frames": frames[0], "frames_rendered": frames[1], "frames_kept": frames[0] - frames[1]}
+        video = {**made, "fps": str(fps), "width": width, "height": height}
         write_record(files.record, {**record, **stage.record, "video": video})
 
 

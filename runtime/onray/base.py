@@ -108,6 +108,11 @@ class Crew:
         """How many renderers there are to be."""
         return self._pool.count if self._pool else 0
 
+    @property
+    def drawn(self) -> int:
+        """Frames of the last take that had to be rendered; see `runtime.base.Base`."""
+        return self._pool.drawn if self._pool else 0
+
     def close(self) -> None:
         """End all processes."""
         import ray  # noqa: PLC0415 - it is there by now

@@ -95,6 +95,7 @@ class Pool:
         self._outcome: Stage | Exception | None = None
         self._client: Client | None = None
         self._part = Part(0, "")
+        self._drawn: dict[int, int] = {}
 
     # ------------------------------------------------------------------------------------------------------- standing
 
@@ -102,6 +103,11 @@ class Pool:
     def count(self) -> int:
         """How many there are to be."""
         return self._count
+
+    @property
+    def drawn(self) -> int:
+        """Frames of the last take that had to be rendered."""
+        return sum(self._drawn.values())
 
     def start(self) -> None:
         """Have the processes started; they load what rendering takes.
@@ -276,6 +282,7 @@ class Pool:
         """Render for a take from now on."""
         assert self._cast is not None
         self._client, self._part = client, replace(part, cast=self._cast.key)
+        self._drawn = {}
         self._renew()
         self._doubt("it is asked for a sign of life before it gets a chunk")
         self._look(self._part)
@@ -313,8 +320,10 @@ class Pool:
             return  # of an earlier take, or answered already
         elif error is None:
             del worker.jobs[asked]
-            message = decode(done.result())
+            data, drawn = done.result()
+            message = decode(data)
             assert isinstance(message, (ChunkRendered, ChunkFailed))
+            self._drawn[message.chunk] = drawn
             self._limit(worker)
             self._client.answered(worker.name, message, frames)
         elif is_silence(error):

@@ -61,8 +61,8 @@ class RendererActor:
         opened = self._renderer()
         self._take(cast, furnish(opened, opened.renderer.unpacked(rig), portrait, face, background))
 
-    def render(self, part: Part, data: bytes, rows: Samples) -> tuple[bytes, Frames | None]:
-        """Render a chunk; what to tell the coordinator, and the frames."""
+    def render(self, part: Part, data: bytes, rows: Samples) -> tuple[tuple[bytes, int], Frames | None]:
+        """Render a chunk; what to tell the coordinator and how many frames had to be rendered, and all frames."""
         assert self._host is not None
         if part.number < self._number or part.cast != self._cast:
             raise ValueError(f"{part.take} was given up before, or is of another portrait")
@@ -79,7 +79,7 @@ class RendererActor:
                 # In this process the device will not work again. A new one may have it.
                 log.exception("the device is lost; this process ends")
                 os._exit(1)
-        return encode(message), frames
+        return (encode(message), self._host.drawn(chunk.chunk, chunk.attempt)), frames
 
     def ping(self) -> int:
         """Give a sign of life: the number of this process."""
@@ -91,4 +91,4 @@ class RendererActor:
         return self._opened
 
     def _take(self, cast: str, studio: Studio) -> None:
-        self._cast, self._host = cast, RendererHost(studio.render)
+        self._cast, self._host = cast, RendererHost(studio.render, studio.tally)
