@@ -78,10 +78,7 @@ def test_a_command_that_is_misspelled_gets_the_nearest(capsys, given, meant):
 
 
 def test_a_command_like_no_other_gets_them_all(capsys):
-    assert refused(capsys, "xyzzy") == (
-        "there is no command 'xyzzy'. Choose one of: animate, plan, render, resume, submit, replay, verify, rig, models, "
-        "doctor."
-    )
+    assert refused(capsys, "xyzzy") == f"there is no command 'xyzzy'. Choose one of: {', '.join(COMMANDS)}."
 
 
 HEAVY = (
