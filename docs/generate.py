@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from configs.loading import builtin, parse_yaml_model, read_text
 from protocol.documentation import filled, schemas, sections
 from protocol.rules import RuleSet
+from tests.mutations import MUTATIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = "She grins broadly and turns her head quickly to the right"
@@ -24,9 +25,16 @@ EXAMPLE = "She grins broadly and turns her head quickly to the right"
 def documents() -> dict[Path, str]:
     """Every file with generated parts, as it should be."""
     rules = parse_yaml_model(read_text(builtin("constraints.yaml")), "configs/constraints.yaml", RuleSet)
-    parts = {**sections(rules), "conversation": conversation()}
-    pages = {path: filled(path.read_text(encoding="utf-8"), parts) for path in (ROOT / "README.md", ROOT / "docs/protocol.md")}
+    parts = {**sections(rules), "conversation": conversation(), "mistakes": mistakes()}
+    names = ("README.md", "docs/protocol.md", "docs/checking.md")
+    pages = {ROOT / name: filled((ROOT / name).read_text(encoding="utf-8"), parts) for name in names}
     return pages | {ROOT / f"docs/schemas/{name}.schema.json": text for name, text in schemas().items()}
+
+
+def mistakes() -> str:
+    """The seeded bugs and which check is to catch each, as a Markdown table."""
+    rows = [f"| {each.name} | {each.breaks} | {each.caught_by} |" for each in MUTATIONS]
+    return "\n".join(["| mistake | breaks | caught first by |", "|---|---|---|", *rows])
 
 
 def conversation() -> str:

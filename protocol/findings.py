@@ -18,6 +18,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "H07": "completeness: a frame is not in the video exactly once, in order (L2)",
         "H08": "a chunk is handed out to whom, or as what, it may not be",
         "H09": "determinism: the same rows of the motion were rendered to other frames (S7)",
+        "H10": "a beat does not begin where the one before it ended (S3)",
         "C01": "consistency: a hard constraint is broken on the committed motion (S3)",
         "C02": "a motion beside the journal is not what was committed",
         "C03": "what is rendered is not the committed motion (S4)",

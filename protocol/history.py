@@ -52,9 +52,10 @@ class _Past:
     closed: TakeClosed | None = None
     proposed: dict[str, Proposed] = field(default_factory=dict)
     versions: set[tuple[str, int, int, str]] = field(default_factory=set)
-    tracks: dict[str, Track] = field(default_factory=dict)
     votes: dict[str, tuple[int, str, bool]] = field(default_factory=dict)
     committed: dict[int, str] = field(default_factory=dict)
+    ended: tuple[Track, ...] = ()
+    """The tracks of the last beat that was committed."""
     incarnations: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REGIONS, 1))
     numbers: dict[tuple[str, int], int] = field(default_factory=dict)
     film: FilmPast = field(default_factory=FilmPast)
@@ -158,6 +159,11 @@ def _beat_opened(past: _Past, message: BeatOpened) -> list[tuple[str, str]]:
         wrong.append(("H04", f"beat {message.beat} is opened after {len(past.committed)} commits"))
     if message.previous != past.committed.get(message.beat - 1):
         wrong.append(("H01", f"beat {message.beat} follows {message.previous}, not what was committed"))
+    for track, ended in zip(past.ended, message.end_state.tracks, strict=False):
+        for curve, known in zip(track.curves, ended.curves, strict=True):
+            if curve.keys[-1].value != known.keys[-1].value:
+                where = f"{curve.channel} at {known.keys[-1].value:g}"
+                wrong.append(("H10", f"beat {message.beat} begins with {where}; the last beat left it at {curve.keys[-1].value:g}"))
     return wrong
 
 
@@ -248,12 +254,23 @@ def _remember(past: _Past, message: Message) -> None:
         past.ruled = message
     elif isinstance(message, Committed):
         past.committed[message.beat] = message.digest
+        past.ended = _tracks(past, message)
     elif isinstance(message, Restored):
         past.incarnations[message.region] = message.incarnation
     elif isinstance(message, Aborted):
         past.aborted = True
     elif isinstance(message, TakeClosed):
         past.closed = past.closed or message
+
+
+def _tracks(past: _Past, message: Committed) -> tuple[Track, ...]:
+    """The tracks that are committed, in the order of the regions; () if one of them was never seen."""
+    known = {proposed.digest: proposed.track for proposed in past.proposed.values()}
+    for told in (past.round, past.ruled):
+        if told is not None:
+            known |= {version.digest: track for version, track in zip(told.vector.versions, told.tracks, strict=True)}
+    wanted = [version.digest for version in message.vector.versions]
+    return tuple(known[name] for name in wanted) if all(name in known for name in wanted) else ()
 
 
 def planners(records: Sequence[Record]) -> dict[str, int]:

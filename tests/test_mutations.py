@@ -1,0 +1,46 @@
+"""Seeded bugs are caught, each by the check that is named for it; `python -m tests.mutating --table` tries every check."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.mutating import CHECKS, changed, place, verdicts
+from tests.mutations import MUTATIONS
+
+EVERY = 7
+"""Of so many mistakes one is tried in the everyday tests: each takes a second or two."""
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+def test_what_a_mistake_changes_stands_in_its_module_once(mutation):
+    assert changed(place(mutation.module), mutation.old, mutation.new) != changed(
+        place(mutation.module), mutation.old, mutation.old
+    )
+    assert 20 <= len(mutation.name) <= 110
+
+
+def test_no_mistake_is_there_twice():
+    assert len({mutation.name for mutation in MUTATIONS}) == len({mutation.change for mutation in MUTATIONS}) == len(MUTATIONS)
+    assert {mutation.breaks for mutation in MUTATIONS} == {"S1", "S2", "S3", "S4", "S5", "S6", "S7", "L1", "L2"}
+
+
+def test_without_a_mistake_the_checks_find_nothing():
+    """Those that explore are tried in tests/test_exploring.py."""
+    module, old, _ = MUTATIONS[0].change
+    found = verdicts([((module, old, old), name) for name in CHECKS])
+    assert [(verdict.check, verdict.text) for verdict in found if verdict.caught] == []
+
+
+def _caught_all(chosen) -> None:
+    found = verdicts([(mutation.change, mutation.caught_by) for mutation in chosen])
+    missed = [mutation.name for mutation, verdict in zip(chosen, found, strict=True) if not verdict.caught]
+    assert missed == []
+
+
+def test_some_mistakes_are_caught():
+    _caught_all(MUTATIONS[::EVERY])
+
+
+@pytest.mark.slow
+def test_every_mistake_is_caught():
+    _caught_all(MUTATIONS)
