@@ -8,15 +8,16 @@ READY  := $(VENV)/.ready
 JOBS   ?= auto
 # Programs that some tests need, by the name that their Debian package has, too.
 TOOLS  := chromium spin
-# How many takes go through the fire.
+# How many takes go through the fire, and for how many seconds journals are tampered with.
 RUNS   ?= 200
+FUZZ   ?= 600
 
 DEMO := She raises her eyebrows and her mouth falls open in surprise, then she blinks and frowns, then she glances right and \
 turns her head to the left, and finally she faces the camera and smiles warmly.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env packages format lint types models test test-fast proofs check-deep fire demo docs bench clean
+.PHONY: help env packages format lint types models test test-fast proofs check-deep fuzz fire demo docs bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -68,6 +69,9 @@ proofs: $(READY)  ## what takes minutes: hundreds of seeds of loss, disorder and
 
 check-deep: $(READY)  ## explore more than ten million states of the protocol's machines
 	$(BIN)/python -m protocol.checking --deep
+
+fuzz: $(READY)  ## tamper with journals for ten minutes (FUZZ=N picks the seconds): they are read, or refused in words
+	PYTHONPATH=. $(BIN)/python tests/fuzz_journal.py --seconds $(FUZZ)
 
 fire: $(READY)  ## hundreds of takes on Ray under seeded faults (RUNS=N picks how many)
 	PYTHONPATH=. $(BIN)/python tests/bench_fire.py --runs $(RUNS)

@@ -113,7 +113,7 @@ class Merged(Frozen):
     """
 
     beat: Count
-    chunks: Annotated[tuple[Cut, ...], Field(max_length=1_000_000)]
+    chunks: Annotated[tuple[Cut, ...], Field(max_length=1_000_000, fail_fast=True)]
     ends: bool
 
 

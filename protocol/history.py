@@ -163,7 +163,9 @@ def _beat_opened(past: _Past, message: BeatOpened) -> list[tuple[str, str]]:
         for curve, known in zip(track.curves, ended.curves, strict=True):
             if curve.keys[-1].value != known.keys[-1].value:
                 where = f"{curve.channel} at {known.keys[-1].value:g}"
-                wrong.append(("H10", f"beat {message.beat} begins with {where}; the last beat left it at {curve.keys[-1].value:g}"))
+                wrong.append(
+                    ("H10", f"beat {message.beat} begins with {where}; the last beat left it at {curve.keys[-1].value:g}")
+                )
     return wrong
 
 

@@ -17,16 +17,19 @@ import msgpack
 from pydantic import ValidationError
 
 from protocol.canonical import fields, pack
-from protocol.keyframes import MAX_KEYFRAMES, Frozen
-from protocol.messages import MESSAGES, Message
+from protocol.keyframes import MAX_KEYFRAMES, Frozen, Track
+from protocol.messages import MESSAGES, Message, Proposed
 
 MAX_MESSAGE = 16 * 2**20
 """The most bytes that one message may take."""
 
 # A keyframe, the only map that comes in great numbers, takes more than 40 bytes; so a message of keyframes alone stays below.
 _MAX_MAPS = MAX_MESSAGE // 40
+# With what they hold, keyframes take more than seven bytes for each value; a value in memory may take a hundred.
+_MAX_VALUES = MAX_MESSAGE // 6
 _MAX_MAP = 1024
 _MAX_DEPTH = 32
+_MOST_TRACKS = 32  # of the beat that is negotiated: four regions, a few rounds
 _MAX_FAULTS = 10_000  # pydantic lists all or none; a list of hundreds of thousands takes seconds and half a gigabyte
 _KIND = "kind"
 
@@ -99,13 +102,23 @@ def unpack(data: bytes, limit: int = MAX_MESSAGE) -> Any:
     """
     if len(data) > limit:
         raise WireError(f"{len(data)} bytes are more than the {limit} that are allowed here")
-    maps = 0
+    maps = values = 0
+
+    def to_tuple(items: tuple[Any, ...]) -> tuple[Any, ...]:
+        nonlocal values
+        values += len(items) + 1
+        if values > _MAX_VALUES:
+            raise WireError(f"more than {_MAX_VALUES} values in one message")
+        return items
 
     def to_dict(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
-        nonlocal maps
+        nonlocal maps, values
         maps += 1
+        values += len(pairs)
         if maps > _MAX_MAPS:
             raise WireError(f"more than {_MAX_MAPS} maps in one message")
+        if values > _MAX_VALUES:
+            raise WireError(f"more than {_MAX_VALUES} values in one message")
         found = dict(pairs)
         if len(found) != len(pairs):
             names = [name for name, _ in pairs]
@@ -117,8 +130,9 @@ def unpack(data: bytes, limit: int = MAX_MESSAGE) -> Any:
             data,
             use_list=False,
             object_pairs_hook=to_dict,
+            list_hook=to_tuple,
             ext_hook=_refuse_extension,
-            max_array_len=MAX_KEYFRAMES,
+            max_array_len=min(MAX_KEYFRAMES, len(data)),  # room is made for as many as are claimed
             max_map_len=_MAX_MAP,
             max_bin_len=0,
             max_ext_len=0,
@@ -133,8 +147,38 @@ def unpack(data: bytes, limit: int = MAX_MESSAGE) -> Any:
         raise WireError(f"not a well-formed message: {str(error) or 'unknown code byte'}") from error
 
 
-def restore(data: Any) -> Message:
+class KnownTracks:
+    """Tracks that were read before: most of a take is told twice, in a proposal and in the round that it goes into."""
+
+    def __init__(self) -> None:
+        self._by_form: dict[bytes, Track] = {}
+
+    def fill_in(self, held: dict[str, Any]) -> dict[str, Any]:
+        """The fields of a message, with tracks that are known in the place of what they would be read from again."""
+        tracks = held.get("tracks")
+        if not isinstance(tracks, tuple) or not self._by_form:
+            return held
+        return {**held, "tracks": tuple([self._by_form.get(_form(track), track) for track in tracks])}
+
+    def learn(self, track: Track, data: Any) -> None:
+        """Know a track by what it was read from."""
+        if len(self._by_form) >= _MOST_TRACKS:
+            self._by_form.clear()
+        self._by_form[_form(data)] = track
+
+
+def _form(track: Any) -> bytes:
+    """What a track is known by: bytes that are equal only if it is, to the types of its numbers and the order of its names."""
+    data: bytes = msgpack.packb(track)
+    return data
+
+
+def restore(data: Any, known: KnownTracks | None = None) -> Message:
     """The message in what :func:`unpack` gave.
+
+    Args:
+        data: that.
+        known: tracks of messages before, if there are any; what is new is added.
 
     Raises:
         WireError: naming the place.
@@ -145,7 +189,13 @@ def restore(data: Any) -> Message:
     model = MESSAGES.get(kind) if isinstance(kind, str) else None
     if model is None:
         raise WireError(f"kind: {_shown(kind)} is not a kind of message")
-    return _validate(model, {name: value for name, value in data.items() if name != _KIND})
+    held = {name: value for name, value in data.items() if name != _KIND}
+    if known is None:
+        return _validate(model, held)
+    message: Message = _validate(model, known.fill_in(held))
+    if isinstance(message, Proposed):
+        known.learn(message.track, held["track"])
+    return message
 
 
 def _kind(message: Message) -> str:

@@ -43,10 +43,11 @@ IMPURE = frozenset(
 
 IMPURE_ALLOWED: Mapping[str, frozenset[str]] = {
     "protocol/journal.py": frozenset({"io"}),
+    "protocol/journal_file.py": frozenset({"io"}),
     "protocol/checking/__main__.py": frozenset({"os", "pathlib", "time"}),
 }
-"""The journal reads and writes a binary stream that it is given; opening one is still not its business. The command that has the
-machines explored shows how far it is, and saves what it finds."""
+"""The journal reads and writes a binary stream that it is given; opening one is still not its business. The command that has
+the machines explored shows how far it is, and saves what it finds."""
 
 IMPURE_CALLS = frozenset({"open", "input", "print"})
 
