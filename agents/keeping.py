@@ -242,9 +242,11 @@ def spliced(parent: Track, planned: Track, origin: Origin, was: float, now: floa
     for theirs, ours in zip(parent.curves, planned.curves, strict=True):
         keys = [sources.of(parent, k) for k in theirs.keys if k.time <= first]
         if whole:
-            keys = _held(keys, was)
+            keys = _held(keys, was, now)
         keys += [k for k in ours.keys if max(first, keys[-1].time if keys else first) < k.time < last]
-        keys += [sources.of(parent, k, longer) for k in _from(theirs, exact(last - longer)) if exact(k.time + longer) <= now]
+        reached = keys[-1].time if keys else -1.0
+        back_again = (sources.of(parent, k, longer) for k in _from(theirs, exact(last - longer)))
+        keys += [k for k in back_again if reached < k.time <= now]
         curves.append(Curve(channel=theirs.channel, keys=tuple(keys)))
     joined = Track(region=planned.region, curves=tuple(curves), sources=tuple(sources.listed))
     made = sample_curves(joined.curves, times)
@@ -269,18 +271,19 @@ def _ended(curve: Curve, seconds: float, value: float) -> Curve:
     return curve.model_copy(update={"keys": (*keys, last)})
 
 
-def _held(keys: Sequence[Keyframe], was: float) -> list[Keyframe]:
+def _held(keys: Sequence[Keyframe], was: float, now: float) -> list[Keyframe]:
     """A curve's keyframes with its end held for a moment after it, so that what follows does not bend what was before."""
     last = keys[-1]
-    after = last.model_copy(update={"time": exact(max(was, last.time) + 1 / RATE), "mode": "smooth", "handles": None})
-    return [*keys[:-1], last.model_copy(update={"mode": "hold", "handles": None}), after]
+    held = [*keys[:-1], last.model_copy(update={"mode": "hold", "handles": None})]
+    soon = exact(max(was, last.time) + 1 / RATE)
+    return [*held, last.model_copy(update={"time": soon, "mode": "smooth", "handles": None})] if soon < now else held
 
 
 def _from(curve: Curve, time: float) -> list[Keyframe]:
     """The keyframes of a curve from a time on; where a value is held then, it is held from there."""
     after = [k for k in curve.keys if k.time >= time]
     ruling = [k for k in curve.keys if k.time < time]
-    if ruling and (ruling[-1].mode == "hold" or not after):
+    if ruling and not (after and after[0].time == exact(time)) and (ruling[-1].mode == "hold" or not after):
         return [ruling[-1].model_copy(update={"time": exact(time), "mode": "hold", "handles": None}), *after]
     return after
 

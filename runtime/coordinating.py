@@ -307,13 +307,16 @@ class CoordinatorHost:
 
     def _ask_director(self, opened: TakeOpened) -> Briefed:
         brief = self._director.brief(opened)
+        asked = [opened.direction, opened.seconds, opened.emotion, list(opened.flags)]
+        if opened.parent is not None:
+            asked += [digest(opened.parent), opened.seed, opened.fps, digest(opened.configuration)]
         decided = Decided(
             beat=None,
             role="director",
             incarnation=1,
             round=0,
             planner=self._director.name,
-            request=digest([opened.direction, opened.seconds, opened.emotion, list(opened.flags)]),
+            request=digest(asked),
             reply=brief.model_dump_json(),
         )
         return Briefed(decided, brief)

@@ -139,7 +139,6 @@ class FrameStore:
                 difference = reader.read(self._still.nbytes + 1)  # whatever size it says that it has
             if len(difference) != self._still.nbytes or self._checksum(name, difference) != known:
                 raise ValueError("it is not what was kept")
-            os.utime(path)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, struct.error, zstandard.ZstdError) as error:
@@ -147,6 +146,8 @@ class FrameStore:
             with contextlib.suppress(OSError):
                 path.unlink()
             return None
+        with contextlib.suppress(OSError):  # a folder of somebody else's may be read only
+            os.utime(path)
         frame: NDArray[np.uint8] = np.frombuffer(difference, np.uint8).reshape(self._still.shape) + self._still
         return frame
 
@@ -195,8 +196,12 @@ def clear(folder: Path, limit: int) -> None:
     for stage in _entries(folder):
         if not stage.is_dir(follow_symlinks=False):
             continue
-        for entry in _entries(Path(stage.path)):
-            with contextlib.suppress(FileNotFoundError):  # another process clears as well
+        try:
+            entries = list(_entries(Path(stage.path)))
+        except (FileNotFoundError, PermissionError):  # another process has removed it, or it is somebody else's
+            continue
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError, PermissionError):  # another process clears as well
                 known = entry.stat(follow_symlinks=False)
                 if entry.name.endswith(_SUFFIX):
                     found.append((known.st_mtime_ns, known.st_size, entry.path))
@@ -208,9 +213,9 @@ def clear(folder: Path, limit: int) -> None:
     for _, size, path in sorted(found):
         if total <= _ROOM * limit:
             break
-        with contextlib.suppress(FileNotFoundError):
-            Path(path).unlink()
-        total -= size
+        with contextlib.suppress(PermissionError):
+            Path(path).unlink(missing_ok=True)
+            total -= size
     for stage in _entries(folder):
         with contextlib.suppress(OSError):  # it is not empty
             Path(stage.path).rmdir()

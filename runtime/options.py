@@ -156,7 +156,9 @@ class FilmOptions:
 
 
 def _is_name(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= MAX_NAME and "\0" not in value
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_NAME or "\0" in value:
+        return False
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def _is_whole(value: object, least: int, most: int) -> bool:

@@ -158,6 +158,6 @@ def record_of(folder: Path) -> Mapping[str, Any]:
     """What `take.json` says of a take; {} if it is not there or is none."""
     try:
         record = json.loads((folder / "take.json").read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return record if isinstance(record, dict) and record.get("format") == "textuportray.take" else {}

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from renderer.interface import Backdrop, Frames
 from renderer.motions import Samples
 from renderer.video import GREEN
+from runtime import frames as frames_module
 from runtime import studio as studios
 from runtime.frames import LIMIT_VARIABLE, FrameStore, Tally, clear, limit_of, open_store
 from runtime.options import UsageError
@@ -168,6 +169,33 @@ def test_a_folder_that_is_cleared_away_comes_back(tmp_path, easel):
     clear(tmp_path, 0)
     assert not kept(tmp_path)
     keeper.render(rows(2), easel, Tally())
+    assert len(kept(tmp_path)) == 1
+
+
+def test_a_folder_that_goes_away_meanwhile_does_not_stop_the_clearing(tmp_path, easel, monkeypatch):
+    store(tmp_path, stage="a").render(rows(1), easel, Tally())
+    (tmp_path / "gone").mkdir()
+    listed = frames_module._entries
+
+    def racing(folder):
+        if folder.name == "gone":
+            raise FileNotFoundError(folder)
+        return listed(folder)
+
+    monkeypatch.setattr(frames_module, "_entries", racing)
+    clear(tmp_path, 0)
+    assert not kept(tmp_path)
+
+
+def test_a_frame_whose_time_of_use_cannot_be_set_is_used_all_the_same(tmp_path, easel, monkeypatch):
+    store(tmp_path).render(rows(1), easel, Tally())
+
+    def refused(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.utime", refused)
+    store(tmp_path).render(rows(1), easel, Tally())
+    assert easel.drawn == [1]
     assert len(kept(tmp_path)) == 1
 
 

@@ -66,7 +66,9 @@ def test_only_what_hits_a_break_is_printed(capsys, take, records):
     assert all("gaze-rests-or-jumps" in line for line in lines[1:])
     assert len(lines) == 3, "head and eyes object"
     assert main(["replay", path, "--break", "Objected", "--until", "5"]) == 0
-    assert capsys.readouterr().out == ""
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == "none of the 5 records hits Objected\n"
 
 
 def test_what_hits_can_be_had_as_json_and_of_one_region(capsys, take, records):

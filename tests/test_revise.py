@@ -14,10 +14,11 @@ import pytest
 from pydantic import ValidationError
 
 from agents.director.revision import on_frames
+from agents.keeping import _from
 from protocol.brief import Act, Beat, Brief, Limit, Origin
 from protocol.channels import CHANNELS, INDEX, NAMES, REGIONS
 from protocol.journal import JournalWriter, read_journal
-from protocol.keyframes import Curve, exact
+from protocol.keyframes import Curve, exact, key
 from protocol.messages import Decided, Parent, TakeOpened, digest
 from protocol.monitor import monitor
 from protocol.replay import fold, replay
@@ -164,6 +165,20 @@ def test_nothing_jumps_where_old_and_new_meet(parent, tables, note: Callable[[Br
     fastest, before = steps(child).max(axis=1), steps(parent).max(axis=1)
     slack = np.array([{"share": 0.02, "degree": 0.8, "cm": 0.05}[CHANNELS[name].unit] for name in NAMES])
     assert [name for name, now, was, more in zip(NAMES, fastest, before, slack, strict=True) if now > was + more] == []
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_beat_may_be_longer_by_less_than_a_frame_of_judgement(parent, tables, number):
+    """A take of another length has its beats moved to whole frames."""
+    child = revised(parent, tables, lambda brief: longer(brief, number, 0.0042))
+    assert child.closed.outcome == "done"
+
+
+def test_a_curve_that_is_held_goes_on_from_a_keyframe_that_is_there():
+    keys = (key(0.0, 0.2, "hold"), key(0.6, 0.2, "linear"), key(1.0, 0.0, "hold"))
+    curve = Curve(channel="eyeWideRight", keys=keys)
+    assert [k.time for k in _from(curve, 0.6)] == [0.6, 1.0]
+    assert [k.time for k in _from(curve, 0.5)] == [0.5, 0.6, 1.0]
 
 
 def test_every_hard_constraint_holds_across_all_beats(held, tables):

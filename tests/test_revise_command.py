@@ -253,3 +253,18 @@ def test_a_take_that_is_not_done_is_to_be_resumed_first(renderer, capsys):
 def test_another_picture_is_refused(parent, capsys):
     portrait_file(Path("portrait.png"), (60, 64))
     assert "not the picture any more" in refused(capsys, "revise", "p_%03d.take", NOTE, "-o", "c.mp4")
+
+
+@pytest.mark.parametrize("name", ["motion.json", "anything.json"])
+def test_nothing_is_written_into_the_parents_folder(parent, capsys, name):
+    folder = parent.with_suffix(".take")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert main(["revise", str(parent), "smile more", "-o", str(folder / name)]) == 2
+    assert "would replace the take that is revised" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_take_without_its_record_says_so(parent, capsys):
+    (parent.with_suffix(".take") / "take.json").unlink()
+    assert main(["revise", str(parent), "smile more", "-o", "child.mkv"]) == 2
+    assert "has no take.json" in capsys.readouterr().err

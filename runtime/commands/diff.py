@@ -51,6 +51,7 @@ def run(options: argparse.Namespace, stopper: Stopper) -> int:
     """Compare both takes."""
     from protocol.debugging.diverging import compared, diverge
     from runtime.commands.placing import placed
+    from runtime.commands.telling import harmless
     from runtime.progress import Progress
     from runtime.takes import open_pages
 
@@ -61,7 +62,7 @@ def run(options: argparse.Namespace, stopper: Stopper) -> int:
     finally:
         progress.interrupt()
     found = diverge(compared(journals[0]), compared(journals[1]))
-    print(json.dumps(as_data(found), ensure_ascii=False) if options.json else "\n".join(as_text(found)))
+    print(json.dumps(as_data(found), ensure_ascii=False) if options.json else harmless("\n".join(as_text(found))))
     for line in _unfinished(journals):
         print(f"warning: {line}", file=sys.stderr)
     return PART if found.code else 0

@@ -35,8 +35,6 @@ beat ("beat 2"), a moment of the motion (1.5s) or when something was recorded ("
 Exit code 3 if --check finds that this version's machines say something else than the journal."""
 
 VIOLATION = 3
-_HARMLESS = dict.fromkeys((*range(32), *range(127, 160)), "�")
-"""What is printed instead of control characters."""
 MOST_LATER = 3
 """Roles that are named as differing after the first."""
 
@@ -155,19 +153,26 @@ def _print_conversation(pages: Pages, options: argparse.Namespace) -> None:
 
 
 def _print(line: str) -> None:
-    """Print a line for people; a journal from anywhere may hold what a terminal would take for orders."""
-    print(line.translate(_HARMLESS))
+    """Print a line for people."""
+    from runtime.commands.telling import harmless
+
+    print(harmless(line))
 
 
 def _print_records(pages: Pages, options: argparse.Namespace) -> None:
     """Those that are asked for: as JSON, or a line each."""
     from protocol.debugging.saying import in_a_line
 
+    found = 0
     for record in _asked_for(pages, options):
+        found += 1
         if options.json:
             print(_as_json(record))
         else:
             _print(f"{record.seq:>6}  {record.time:8.3f} s  {in_a_line(record)}")
+    if options.breaks and not found:
+        sys.stdout.flush()
+        print(f"none of the {len(pages)} records hits {' or '.join(options.breaks)}", file=sys.stderr)
 
 
 def _asked_for(pages: Pages, options: argparse.Namespace) -> Iterable[Record]:

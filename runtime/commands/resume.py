@@ -203,6 +203,10 @@ def followed(journal: Journal, record: Mapping[str, Any], folder: Path, *, revis
     opened = journal.records[0].message
     if not isinstance(opened, TakeOpened):
         raise JournalError(f"{folder}: the journal does not begin with TakeOpened. See what is wrong with: textuportray verify")
+    if not record:
+        raise UsageError(
+            f"{folder} has no take.json that says what the take was made with. Put it back, or make the take again."
+        )
     if record.get("take") != opened.take:
         raise UsageError(f"{folder}: take.json is of another take than the journal. Put the file back that belongs to it.")
     now = read_texts()

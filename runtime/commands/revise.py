@@ -131,7 +131,8 @@ def _refuse_overwriting(options: argparse.Namespace, folder: Path, output: Path)
 
     beside = TakeFiles.beside(output).folder
     there = is_url(options.output) and is_url(options.take) and _take_url(options.output) == _take_url(options.take)
-    if there or (beside.is_dir() and beside.samefile(folder)):
+    inside = not is_url(options.output) and output.absolute().resolve().is_relative_to(folder.resolve())
+    if there or inside or (beside.is_dir() and beside.samefile(folder)):
         raise UsageError(
             f"-o {options.output} would replace the take that is revised, which stays as it is. Name another file."
         )

@@ -9,6 +9,15 @@ if TYPE_CHECKING:
     from runtime.take import TakeResult
 
 
+_HARMLESS = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)), "\ufffd")
+"""What is printed in place of control characters."""
+
+
+def harmless(text: str) -> str:
+    """Text for a terminal: a journal from anywhere may hold what one would take for orders."""
+    return text.translate(_HARMLESS)
+
+
 def explained(result: TakeResult) -> list[str]:
     """Each beat, what it asks for and the words that say so."""
     assert result.brief is not None

@@ -37,6 +37,7 @@ def run(options: argparse.Namespace, stopper: Stopper) -> int:
     from protocol.debugging.explaining import NothingThereError, excerpt, explain
     from runtime.commands.placing import placed
     from runtime.commands.replay import opened_by, rules_of
+    from runtime.commands.telling import harmless
     from runtime.explaining import Told, composed, repertoire_of
     from runtime.options import UsageError
     from runtime.progress import Progress
@@ -59,7 +60,7 @@ def run(options: argparse.Namespace, stopper: Stopper) -> int:
     except NothingThereError as error:
         raise UsageError(f"{options.value[:80]}: {error}. Ask for another time.") from None
     told = Told(explanation, composed(repertoire_of(message.configuration, rules), explanation), fps, frame)
-    print(json.dumps(told.as_data(), ensure_ascii=False) if options.json else "\n".join(told.as_text()))
+    print(json.dumps(told.as_data(), ensure_ascii=False) if options.json else harmless("\n".join(told.as_text())))
     if pages.torn_at is not None:
         print(f"warning: the journal is torn at byte {pages.torn_at}; only what comes before that counts", file=sys.stderr)
     return 0
