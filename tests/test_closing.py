@@ -25,7 +25,7 @@ from runtime.onray.loop import Loop
 from tests.program import left
 
 TREE = Path(__file__).resolve().parent.parent
-LONG = 30
+LONG = 120
 """Seconds until a test gives up on something that takes a moment."""
 SIDE = 640
 """Pixels of frames that take a while to encode, as they are nothing but noise."""
