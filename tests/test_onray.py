@@ -147,7 +147,7 @@ def test_frames_are_rendered_while_later_beats_are_negotiated(pair, portrait, tm
 
 def seeds(number: int) -> list[Any]:
     """A few in every run, the others where there is time."""
-    return [*range(4), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(4, number))]
+    return [*range(2), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, number))]
 
 
 def kill(actor: Any, *, hard: bool) -> None:
