@@ -22,6 +22,9 @@ from numpy.typing import NDArray
 Region = Literal["brows", "eyes", "mouth", "head"]
 Unit = Literal["share", "degree", "cm"]
 
+SIGNS: dict[Unit, str] = {"share": "", "degree": "°", "cm": " cm"}
+"""What is printed behind a number in each unit."""
+
 REGIONS: tuple[Region, ...] = get_args(Region)
 """Every region, in the order in which all lists of regions are kept."""
 

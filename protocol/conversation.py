@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from protocol.brief import Act, Brief
-from protocol.channels import CHANNELS, REGIONS
+from protocol.channels import CHANNELS, REGIONS, SIGNS
 from protocol.coordinator_state import COMMIT_AS_PROPOSED
 from protocol.journal import Record
 from protocol.keyframes import Curve, Track
@@ -49,7 +49,6 @@ from protocol.messages import (
 )
 
 WIDTH = 118
-_UNITS = {"share": "", "degree": "°", "cm": " cm"}
 _NAMES = 8
 """The width of the column of names."""
 
@@ -391,7 +390,7 @@ def merged(found: Sequence[Violation], begins: float) -> list[Line]:
         worst = max(group, key=lambda v: abs(v.measured - v.bound))
         start, end = begins + min(v.start for v in group), begins + max(v.end for v in group)
         stems = dict.fromkeys(CHANNELS[name].stem for v in group for name in v.channels)
-        unit = _UNITS[CHANNELS[worst.channels[0]].unit]
+        unit = SIGNS[CHANNELS[worst.channels[0]].unit]
         if constraint.startswith("gaze"):
             text = f"{constraint} between {start:.2f} and {end:.2f} s: the gaze sweeps with the head for {worst.measured:.2f} s"
         else:
@@ -421,7 +420,7 @@ def _shape(track: Track) -> str:
             moved[stem] = (min(before[0], low), max(before[1], high))
             first, last = curve.keys[0].value, curve.keys[-1].value
             if abs(first) >= max(abs(low), abs(high)) - seen and abs(last - first) >= seen:
-                fading[stem] = f"{_number(first)} -> {_number(last)}{_UNITS[CHANNELS[curve.channel].unit]}"
+                fading[stem] = f"{_number(first)} -> {_number(last)}{SIGNS[CHANNELS[curve.channel].unit]}"
     return _listed({stem: fading.get(stem) or _extreme(stem, span) for stem, span in moved.items()})
 
 
@@ -432,7 +431,7 @@ def _changes(before: Track, after: Track) -> str:
         if old.keys == new.keys:
             continue
         stem = CHANNELS[new.channel].stem
-        unit = _UNITS[CHANNELS[new.channel].unit]
+        unit = SIGNS[CHANNELS[new.channel].unit]
         (low, high), (new_low, new_high) = _span(old), _span(new)
         if abs(new_low - low) + abs(new_high - high) < _visible(new.channel):
             changed.setdefault(stem, "slightly")
@@ -447,7 +446,7 @@ def _visible(channel: str) -> float:
 
 def _extreme(stem: str, span: tuple[float, float]) -> str:
     channel = next(c for c in CHANNELS.values() if stem in (c.name, c.stem))
-    unit = _UNITS[channel.unit]
+    unit = SIGNS[channel.unit]
     low, high = span
     if low < -_visible(channel.name) and high > _visible(channel.name):
         return f"{_between(low, high)}{unit}"

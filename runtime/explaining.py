@@ -14,7 +14,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from protocol.brief import Act
-from protocol.channels import CHANNELS, REGIONS
+from protocol.channels import CHANNELS, REGIONS, SIGNS
+from protocol.conversation import WIDTH
 from protocol.debugging.explanation import Complaint, Explanation, Key, Version, visible
 from protocol.keyframes import Source
 from protocol.rules import Acceleration, Drift, RuleSet, Speed, TurnBlink
@@ -23,8 +24,6 @@ from protocol.wire import plain
 if TYPE_CHECKING:
     from agents.contributions import Composition, Contribution, Repertoire
 
-WIDTH = 118
-"""Characters of a line at most."""
 _LABEL = 10
 """Width of the column of labels."""
 _PARTS = 5
@@ -33,7 +32,6 @@ _COMPLAINTS = 2
 """Constraints that are shown of a revision, and those that others gave way to."""
 _CLEARLY = 10
 """Times what can be seen from which a peer's value is worth a word."""
-_UNITS = {"share": "", "degree": "°", "cm": " cm"}
 _WAYS: Mapping[str, tuple[str, str]] = {
     "headYaw": ("to the subject's left", "to the subject's right"),
     "eyeYaw": ("to the subject's left, in the head", "to the subject's right, in the head"),
@@ -372,7 +370,7 @@ def _regions(complaint: Complaint, why: Explanation) -> list[str]:
 def _breach(complaint: Complaint) -> str:
     """A constraint, where it was broken and by how much."""
     found, rule = complaint.violation, complaint.rule
-    unit = _UNITS[CHANNELS[found.channels[0]].unit]
+    unit = SIGNS[CHANNELS[found.channels[0]].unit]
     if isinstance(rule, Drift):
         unit, what = " s", "the gaze sweeps along for"
     else:
@@ -435,7 +433,7 @@ def _with_way(channel: str, value: float) -> str:
 
 
 def _number(channel: str, value: float) -> str:
-    return f"{round(value, 2) + 0.0:.2f}{_UNITS[CHANNELS[channel].unit]}"
+    return f"{round(value, 2) + 0.0:.2f}{SIGNS[CHANNELS[channel].unit]}"
 
 
 def _seconds(value: float) -> str:

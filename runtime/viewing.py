@@ -28,13 +28,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.channels import CHANNELS, INDEX, REGIONS, WRITABLE, Region, Unit
+from protocol.debugging.saying import in_a_line
 from protocol.interpolation import frame_times
 from protocol.journal import Record
 from protocol.keyframes import Source
 from protocol.messages import Objected
 from protocol.reduction import TOLERANCES
 from protocol.timeline import CommittedBeat, Timeline, frame_count, sample
-from runtime.reporting.messages import line_of
 from runtime.reporting.story import BeatStory, Story, story_of
 from runtime.take_error import TakeError
 
@@ -256,7 +256,7 @@ class _Recording:
                     self.rr.TimeColumn(RECORD, sequence=[record.seq for record in said]),
                 ],
                 self.rr.TextLog.columns(
-                    text=[f"{record.seq:>4}  {sender}: {line_of(record.message)}" for record in said],
+                    text=[f"{record.seq:>4}  {in_a_line(record)}" for record in said],
                     level=kinds,
                     color=_rgba(*(_TONES.get(kind, _GREY) for kind in kinds)),
                 ),

@@ -14,6 +14,7 @@ import pytest
 
 from protocol.channels import NAMES, REGIONS
 from protocol.consistency import committed_timeline
+from protocol.conversation import WIDTH
 from protocol.debugging.codes import DIVERGENCES
 from protocol.debugging.diverging import Difference, Divergence, compared, diverge
 from protocol.debugging.effects import effect
@@ -38,7 +39,7 @@ from protocol.messages import (
 )
 from protocol.timeline import CommittedBeat, Timeline, sample
 from runtime.cli import main
-from runtime.commands.diff import WIDTH, as_text
+from runtime.commands.diff import as_text
 from runtime.takes import open_pages, open_take
 from tests.program import at_home, journal_file, refused
 from tests.recorded import RUNS, recorded, said, where

@@ -19,6 +19,7 @@ from PIL import Image
 
 from protocol.channels import CHANNELS, INDEX, NAMES, REGIONS
 from protocol.consistency import committed_timeline
+from protocol.debugging.saying import in_a_line
 from protocol.interpolation import frame_times
 from protocol.journal import Record
 from protocol.messages import Objected, RoundOpened
@@ -161,7 +162,7 @@ def test_every_message_is_there_once_on_three_lines_of_time(records, recording, 
         assert (sender, level) == (record.sender, type(record.message).__name__)
         assert abs(journal - record.time) < 1e-9
         assert 0 <= take <= timeline.seconds
-        assert text.strip().startswith(f"{record.seq}  {record.sender}: ")
+        assert text.strip() == f"{record.seq}  {in_a_line(record)}"
         beat = getattr(record.message, "beat", None)
         if isinstance(beat, int):
             assert timeline.beats[beat].start <= take <= timeline.beats[beat].end

@@ -235,7 +235,7 @@ def test_the_head_of_the_page_says_what_was_asked_and_that_it_holds(page, record
 @pytest.mark.parametrize("kind", MESSAGES)
 def test_every_kind_of_message_has_a_mark_of_its_own(kind):
     known = MESSAGES[kind] in messages._TONES or kind in ("Proposed", "RendererChanged")
-    assert known, f"say in messages._TONES how {kind} is marked, and in line_of what it says"
+    assert known, f"say in messages._TONES how {kind} is marked, and in protocol.debugging.saying what it says"
 
 
 @pytest.mark.parametrize("name", EVENTFUL)

@@ -223,7 +223,7 @@ def test_a_message_is_shown_whole_and_points_at_its_channels(browser, page, reco
 
 def test_messages_can_be_walked_through_found_and_opened_by_keys(browser, page, records):
     opened(browser, page)
-    browser.value("document.getElementById('filter').value = 'proposes'")
+    browser.value("document.getElementById('filter').value = 'revision 1:'")
     browser.value("document.getElementById('filter').dispatchEvent(new Event('input'))")
     proposals = [record.seq for record in records if isinstance(record.message, Proposed) and record.message.round == 0]
     assert browser.value("document.getElementById('count').textContent") == f"{len(proposals)} of {len(records)}"

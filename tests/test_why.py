@@ -16,6 +16,7 @@ from agents.contributions import Repertoire, composition
 from agents.performance import Performance
 from protocol.channels import CHANNELS, INDEX, NAMES
 from protocol.consistency import committed_timeline
+from protocol.conversation import WIDTH
 from protocol.debugging.explaining import NothingThereError, excerpt, explain
 from protocol.debugging.explanation import Explanation, visible
 from protocol.interpolation import frame_times
@@ -24,7 +25,7 @@ from protocol.messages import BeatOpened, Decided, Proposed
 from protocol.rules import Margins, RuleSet
 from protocol.timeline import sample
 from runtime.cli import main
-from runtime.explaining import WIDTH, Told, composed, repertoire_of
+from runtime.explaining import Told, composed, repertoire_of
 from runtime.takes import open_pages
 from tests.program import at_home, journal_file, refused
 from tests.recorded import Silent, Stubborn, recorded, said, where

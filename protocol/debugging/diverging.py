@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from protocol.channels import CHANNELS, REGIONS
+from protocol.channels import CHANNELS, REGIONS, SIGNS
 from protocol.consistency import committed_timeline
 from protocol.debugging.contrast import apart, fields, shown
 from protocol.debugging.effects import Effect, effect
@@ -46,7 +46,6 @@ from protocol.wire import plain
 
 MOST_FIELDS = 4
 """Places that a difference names."""
-_UNITS = {"share": "", "degree": "°", "cm": " cm"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,7 +414,7 @@ def _curves(one: Track, two: Track, begins: float, its: float) -> Iterator[str]:
 
 
 def _key(key: Keyframe, channel: str, begins: float) -> str:
-    return f"{key.value:g}{_UNITS[CHANNELS[channel].unit]} at {begins + key.time:.4f} s, {key.mode}"
+    return f"{key.value:g}{SIGNS[CHANNELS[channel].unit]} at {begins + key.time:.4f} s, {key.mode}"
 
 
 # ------------------------------------------------------------------------------------------------------------- frames

@@ -36,8 +36,6 @@ PART = 3
 """The exit code where two takes part: the same as where a journal and this version's machines do."""
 MOST_BEATS = 4
 """Changed beats of which the regions are told."""
-WIDTH = 118
-"""Characters of a line at most."""
 
 
 def describe(parser: argparse.ArgumentParser) -> None:
@@ -203,6 +201,8 @@ def _amount(channel: str, value: float) -> str:
 def _wrapped(text: str, under: int, room: _Room) -> list[str]:
     """A text in as many lines as there is room for."""
     indent = " " * under
+    from protocol.conversation import WIDTH
+
     lines = textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False, max_lines=room.lines, placeholder=" …")
     return lines or [""]
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from protocol.channels import CHANNELS, INDEX
+from protocol.channels import CHANNELS, INDEX, SIGNS
 from protocol.constraints import Check, Constraints, accelerations, bounded, speeds
 from protocol.keyframes import Track, exact
 from protocol.messages import Violation
@@ -19,7 +19,6 @@ from runtime.reporting.story import BeatStory, Raised, Story
 
 _VIEW_RATE = 60
 """Frames per second at which the closest place is looked for."""
-_UNITS = {"share": "", "degree": "°", "cm": " cm"}
 _SAME = {"share": 0.005, "degree": 0.05, "cm": 0.02}
 """Below this a change is not worth a word."""
 
@@ -184,7 +183,7 @@ def _changes(beat: BeatStory, region: str, round_: int) -> tuple[str, ...]:
     for old, new in zip(_spans(before), _spans(after), strict=True):
         channel = CHANNELS[old[0]]
         if max(abs(old[1] - new[1]), abs(old[2] - new[2])) >= _SAME[channel.unit]:
-            unit = _UNITS[channel.unit]
+            unit = SIGNS[channel.unit]
             said.setdefault(channel.stem, f"{channel.stem} {_span(*new[1:])}{unit}, was {_span(*old[1:])}{unit}")
     return tuple(said.values())
 
@@ -279,7 +278,7 @@ def unit_of(check: Check) -> str:
     if isinstance(rule, TurnBlink):
         return "°"
     names = bounded(rule)
-    unit = _UNITS[CHANNELS[names[0]].unit] if names[0] in CHANNELS else ""
+    unit = SIGNS[CHANNELS[names[0]].unit] if names[0] in CHANNELS else ""
     if isinstance(rule, Speed):
         return f"{unit}/s"
     return f"{unit}/s²" if isinstance(rule, Acceleration) else unit

@@ -1,6 +1,6 @@
 // Who said what: a lane for each role, every message a mark on it, under the beat that it is about or by the journal's clock.
 
-const [SEQ, WHEN, LANE, SENDER, TO, KIND, TONE, BEAT, AT, LINE, CHANNELS, SPAN] = Array(12).keys();
+const [SEQ, WHEN, LANE, SENDER, TO, KIND, TONE, BEAT, AT, LINE, CHANNELS, SPAN, YIELDING] = Array(13).keys();
 const LANE_HEIGHT = 26;
 const laneColours = ["coordinator", "brows", "eyes", "mouth", "head", "renderers"];
 const meanings = {
@@ -73,7 +73,7 @@ function drawLane(lane) {
   for (const message of objections) {
     // From whoever objects to whoever is to yield, through the lanes between them.
     const x = axis.x(placeOf(message));
-    for (const region of yielding(message)) {
+    for (const region of message[YIELDING]) {
       const ends = [message[LANE], data.lanes.indexOf(region)];
       const [top, bottom] = [Math.min(...ends), Math.max(...ends)];
       if (top === bottom || lane.n < top || lane.n > bottom || x < -5 || x > width + 5) continue;
@@ -101,7 +101,6 @@ function drawLane(lane) {
 }
 
 /** Whom an objection asks to yield, by its line. */
-const yielding = (message) => [...new Set([...message[LINE].matchAll(/\((\w+) to yield\)/g)].map((found) => found[1]))];
 
 /** The frames of each chunk under the messages about it: faint when handed out, full when in the video. */
 function drawChunks(pen, axis, height, colour) {

@@ -37,9 +37,11 @@ function drawList() {
     const message = listed[n];
     let item = inSight.get(n);
     if (!item) {
-      const who = make("b", {}, message[SENDER]);
+      // A line that begins with who speaks shows that by colour; others name somebody else first.
+      const own = message[LINE].startsWith(`${message[SENDER]} `);
+      const who = make("b", {}, own ? message[SENDER] : "");
       who.style.color = `var(--${laneColours[message[LANE]]})`;
-      item = make("div", { className: "item", role: "option", id: `item-${message[SEQ]}` }, make("i", {}, `${message[SEQ]}`), who, ` ${message[LINE]}`);
+      item = make("div", { className: "item", role: "option", id: `item-${message[SEQ]}` }, make("i", {}, `${message[SEQ]}`), who, own ? message[LINE].slice(message[SENDER].length) : message[LINE]);
       item.title = message[LINE];
       item.style.top = `${n * ITEM}px`;
       item.addEventListener("click", () => choose(message[SEQ]));

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from protocol.channels import REGIONS
+from protocol.debugging.saying import in_a_line
 from protocol.journal import Record
 from protocol.keyframes import Track
 from protocol.messages import (
-    DIRECTOR,
     Aborted,
     Accepted,
     BeatOpened,
@@ -58,8 +58,6 @@ MAX_BODIES = 96 * 2**20
 """Bytes of whole messages, before they are packed, after which large ones are left out."""
 _SMALL = 4096
 """Bytes of a message that is never left out."""
-_MOST = 240
-"""Characters of a line."""
 
 _TONES = {
     TakeOpened: "take",
@@ -96,8 +94,8 @@ class Told:
     """The messages of a journal.
 
     Attributes:
-        lines: of each message: place, journal time, lane, sender, receivers, kind, mark, beat, take time, line, and the
-            channels and the span of the take that it is about.
+        lines: of each message: place, journal time, lane, sender, receivers, kind, mark, beat, take time, line, the
+            channels and the span of the take that it is about, and who is to give way.
         blocks: the same messages whole, packed.
         left_out: how many are not there whole, since it would be too much.
     """
@@ -127,9 +125,10 @@ def told(records: Sequence[Record], story: Story) -> Told:
                 _tone(message),
                 beat,
                 round(time, 4),
-                _shortened(line_of(message)),
+                in_a_line(record),
                 channels,
                 _span(message, story, starts),
+                _yielding(message),
             ]
         )
     _pack(records, told)
@@ -219,81 +218,9 @@ def _span(message: Message, story: Story, starts: Mapping[int, float]) -> list[f
     return None
 
 
-def line_of(message: Message) -> str:
-    """What a message says, in a line."""
-    match message:
-        case TakeOpened():
-            return f"“{message.direction}”"
-        case FilmOpened():
-            return f"to be rendered by {message.renderer}, {message.width} x {message.height} pixels"
-        case Decided() if message.role == DIRECTOR:
-            return f"the {message.planner} planner has made a brief of it"
-        case Decided():
-            what = f"a revision after round {message.round}" if message.round else "its opening"
-            return f"decides on {what} ({message.planner})"
-        case BeatOpened():
-            return f"beat {message.beat}, {message.intent.start:.2f} to {message.intent.end:.2f} s: {message.intent.summary}"
-        case Proposed():
-            return f"{'revises' if message.round else 'proposes'}: {message.why}"
-        case RoundOpened():
-            against = f", {len(message.objections)} objections from the last" if message.objections else ""
-            return f"round {message.round}: four proposals on the table{against}"
-        case Accepted():
-            return f"accepts in round {message.round}"
-        case Objected():
-            rules = dict.fromkeys(f"{each.constraint} ({each.yields} to yield)" for each in message.violations)
-            return f"objects in round {message.round}: {', '.join(rules)}"
-        case Ruled():
-            changed = [f"{each.region} {each.rung}" for each in message.rulings if each.rung != "kept"]
-            return f"rules after round {message.round}: {', '.join(changed) or 'nothing needs a change'}"
-        case Committed():
-            return f"beat {message.beat} is committed{' as ruled' if message.ruled else ''}: {message.digest[:12]}"
-        case Merged():
-            return f"beat {message.beat} is cut into {len(message.chunks)} chunks of frames"
-        case _:
-            return _incident(message)
-
-
-def _incident(message: Message) -> str:
-    match message:
-        case Aborted():
-            return f"gives up: {message.error}"
-        case Rejoined():
-            return f"a new process of {message.region} asks to be let in"
-        case Restored():
-            who = "its fallback plays it" if message.holder == "fallback" else "it goes on"
-            return f"{message.region} is now incarnation {message.incarnation}; {who}"
-        case Discarded():
-            return f"{message.role} is not heard ({message.what}): {message.reason}"
-        case DeadlinePassed():
-            return f"{message.region} did not answer in time"
-        case ChunkAssigned():
-            again = f", attempt {message.attempt}" if message.attempt > 1 else ""
-            return f"frames {message.first} to {message.last - 1} are to be rendered{again}"
-        case ChunkRendered():
-            return f"chunk {message.chunk} is rendered: {message.frames[:12]}"
-        case ChunkWritten():
-            return f"chunk {message.chunk} is in the video"
-        case ChunkFailed():
-            return f"chunk {message.chunk} could not be rendered, attempt {message.attempt}: {message.error}"
-        case ChunkLost():
-            return f"chunk {message.chunk} is lost after it was rendered: {message.reason}"
-        case RendererChanged():
-            became = {"ready": "can take chunks", "quiet": "does not answer", "gone": "is gone"}[message.to]
-            return f"{message.renderer} {became}{f': {message.reason}' if message.reason else ''}"
-        case FilmFailed():
-            return f"the video cannot be finished: {message.error}"
-        case TakeResumed():
-            return "the take goes on; what was agreed on stands"
-        case TakeClosed():
-            return f"the take is {message.outcome} after {message.beats} beats{f': {message.reason}' if message.reason else ''}"
-        case _:
-            return ""
-
-
-def _shortened(line: str) -> str:
-    line = " ".join(line.split())
-    return line if len(line) <= _MOST else line[: _MOST - 1] + "…"
+def _yielding(message: Message) -> list[str]:
+    """The regions that an objection asks to give way."""
+    return _each_once(each.yields for each in message.violations) if isinstance(message, Objected) else []
 
 
 @dataclass
