@@ -8,8 +8,9 @@ READY  := $(VENV)/.ready
 JOBS   ?= auto
 # Programs that some tests need, by the name that their Debian package has, too.
 TOOLS  := chromium spin
-# How many takes go through the fire, and for how many seconds journals are tampered with.
+# How many takes go through the fire, how many are planned arbitrarily, and for how many seconds journals are tampered with.
 RUNS   ?= 200
+TAKES  ?= 260
 FUZZ   ?= 600
 
 DEMO := She raises her eyebrows and her mouth falls open in surprise, then she blinks and frowns, then she glances right and \
@@ -17,7 +18,7 @@ turns her head to the left, and finally she faces the camera and smiles warmly.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env packages format lint types models test test-fast proofs check-deep fuzz fire demo docs bench clean
+.PHONY: help env packages format lint types models test test-fast proofs check-deep fuzz fire arbitrary inference demo docs bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -76,6 +77,13 @@ fuzz: $(READY)  ## tamper with journals for ten minutes (FUZZ=N picks the second
 fire: $(READY)  ## hundreds of takes on Ray under seeded faults (RUNS=N picks how many)
 	PYTHONPATH=. $(BIN)/python tests/bench_fire.py --runs $(RUNS)
 
+arbitrary: $(READY)  ## plan hundreds of takes with whatever the schemas allow (TAKES=N picks how many)
+	PYTHONPATH=. $(BIN)/python tests/bench_arbitrary.py --takes $(TAKES)
+
+inference: $(READY)  ## plan takes with a local inference server, which this installs; its model has random weights
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[inference]'
+	PYTHONPATH=. $(BIN)/python tests/bench_inference.py
+
 demo: $(READY)  ## animate the sample portrait: out/demo.mp4, its contact sheet and its take
 	@mkdir -p out
 	$(BIN)/textuportray models pull
@@ -86,8 +94,8 @@ demo: $(READY)  ## animate the sample portrait: out/demo.mp4, its contact sheet 
 docs: $(READY)  ## write the generated parts of the documentation anew
 	PYTHONPATH=. $(BIN)/python docs/generate.py
 
-bench: $(READY)  ## run every tests/bench_*.py but the fire
-	@for script in $(filter-out tests/bench_fire.py,$(wildcard tests/bench_*.py)); do echo "== $$script"; PYTHONPATH=. $(BIN)/python "$$script" || exit 1; done
+bench: $(READY)  ## run every tests/bench_*.py but those that have a target of their own
+	@for script in $(filter-out tests/bench_fire.py tests/bench_arbitrary.py tests/bench_inference.py,$(wildcard tests/bench_*.py)); do echo "== $$script"; PYTHONPATH=. $(BIN)/python "$$script" || exit 1; done
 
 clean:  ## remove the environment, caches and results
 	rm -rf $(VENV) out build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -7,19 +7,19 @@ the last beat ended with and finds its way from there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from numpy.typing import NDArray
 
-from agents.expansion import Layer
+from agents.layers import Layer
 from protocol.brief import Beat
 from protocol.channels import CHANNELS, WRITABLE, Region, Unit
 from protocol.gaze import saccade_seconds
 from protocol.interpolation import sample_layers
-from protocol.keyframes import Curve, Keyframe, Source, Track, exact, key, make_track
+from protocol.keyframes import Curve, Keyframe, Source, Track, exact, key, make_track, replaced
 from protocol.reduction import TOLERANCES, all_fitted
 from protocol.timeline import RATE
 
@@ -109,19 +109,20 @@ def _handed_over(name: str, layers: Sequence[Layer]) -> list[Layer]:
     result = []
     for layer in layers:
         keys = layer.keys
-        released = not layer.passing and len(keys) == _POSE and keys[-1].value == 0
+        released = not layer.passing and len(keys) >= _POSE and keys[-1].value == 0
         if released and keys[-1].time - keys[0].time > _FLASH:
+            let_go, gone = keys[-2:]
             tops = [
                 other.keys[1].time
                 for other in layers
                 if other is not layer
                 and not other.passing
-                and keys[1].time < other.keys[0].time <= keys[3].time + _GAP
+                and keys[1].time < other.keys[0].time <= gone.time + _GAP
                 and other.keys[1].value >= 0.5 * keys[1].value
             ]
-            late = max(min(tops, default=keys[2].time) - keys[2].time, 0.0)
-            moved = [one.model_copy(update={"time": exact(one.time + late)}) for one in keys[2:]]
-            result.append(replace(layer, keys=(*keys[:2], *moved)))
+            late = max(min(tops, default=let_go.time) - let_go.time, 0.0)
+            moved = [replaced(one, time=one.time + late) for one in (let_go, gone)]
+            result.append(replace(layer, keys=(*keys[:-2], *moved)))
         else:
             result.append(layer)
     return result
@@ -170,8 +171,8 @@ def _own_keys(layer: Layer, start: float, seconds: float, sources: Sources) -> t
         return None
     source = sources.number(layer.source)
     head = [] if first.time <= 0 else [Keyframe(time=0.0, value=exact(start), mode="hold", source=source)]
-    keys = head + [k.model_copy(update={"time": max(k.time, 0.0), "source": source}) for k in keys]
-    keys[0] = keys[0].model_copy(update={"value": exact(start)})
+    keys = head + [replaced(k, time=max(k.time, 0.0), source=source) for k in keys]
+    keys[0] = replaced(keys[0], value=start)
     late = [n for n, k in enumerate(keys) if k.time > seconds]
     if late:
         if keys[late[0] - 1].mode != "hold":
@@ -204,10 +205,10 @@ def _keys(
     sources: Sources,
 ) -> tuple[Keyframe, ...]:
     """Keyframes at the points that carry a channel's samples, each with the source that is strongest there."""
-    moved = _SAME * TOLERANCES[CHANNELS[name].unit]
+    places = np.searchsorted(times, [time for time, _ in points])
+    away = np.abs(total[places]) > _SAME * TOLERANCES[CHANNELS[name].unit]
     keys: list[Keyframe] = []
-    for (time, value), place in zip(points, np.searchsorted(times, [time for time, _ in points]), strict=True):
-        owner = _owner(rows, layers, int(place), away=abs(total[place]) > moved)
+    for (time, value), owner in zip(points, _owners(rows, layers, places, away), strict=True):
         one = key(time, value, "smooth", sources.number(owner))
         if not keys or one.time > keys[-1].time:
             keys.append(one)
@@ -232,17 +233,19 @@ def _together(name: str, rows: Sequence[Row], layers: Sequence[Layer], start: fl
     total = np.zeros(len(times))
     free = np.ones(len(times))
     above = np.zeros(len(times))
-    by_start = sorted(zip(rows, layers, strict=True), key=lambda pair: pair[1].keys[0].time)
+    by_start = sorted(zip(rows, layers, strict=True), key=lambda pair: (not pair[1].under, pair[1].keys[0].time))
     for row, layer in by_start:
         if not layer.passing:
-            total = _showing(total, row, layer, gaze=gaze, share=share)
+            total = _showing(total, row, layer, times, gaze=gaze, share=share)
         elif share:
             free = free * (1 - row)
         else:
             above = above + row
     if not share:
         total = total + above
-        return total + carried(name, start - float(total[0]), times)
+        # Eyes stay on what they look at until they jump to the next.
+        soon = min((layer.covers[0] for layer in layers if layer.covers and 0 < layer.covers[0] <= _GAP), default=0.0)
+        return total + carried(name, start - float(total[0]), np.maximum(times - soon, 0.0))
     whole = 1 - (1 - total) * free
     # What lies beneath the passing layers at the start, if with them the beat is to start where the last one ended.
     beneath = 1 - (1 - start) / max(float(free[0]), _CLOSED)
@@ -252,15 +255,24 @@ def _together(name: str, rows: Sequence[Row], layers: Sequence[Layer], start: fl
     return 1 - (1 - total) * free
 
 
-def _showing(total: Row, row: Row, layer: Layer, *, gaze: bool, share: bool) -> Row:
+def _showing(total: Row, row: Row, layer: Layer, times: Row, *, gaze: bool, share: bool) -> Row:
     """What shows when a sustained layer joins those that began before it."""
     if share:
         return np.maximum(total, row)
     if not gaze:
         return total + row
+    if layer.covers is not None:
+        taken, given = _ramp(times, *layer.covers[:2]), _ramp(times, *layer.covers[2:])
+        return total * (1 - taken * (1 - given)) + row
     # How far the eyes are on their way to what this layer sends them to, 0 to 1.
     full = max((one.value for one in layer.keys), key=abs)
     return total + (row - total) * (row / full) if full else total
+
+
+def _ramp(times: Row, start: float, end: float) -> Row:
+    """From 0 to 1 between two times, slow at both."""
+    u: Row = np.minimum(np.maximum((times - start) / max(end - start, 1e-3), 0.0), 1.0)
+    return u * u * (3 - 2 * u)
 
 
 def carried(name: str, offset: float, times: Row) -> Row:
@@ -299,9 +311,17 @@ def _stilled(name: str, total: Row, times: Row, start: float, end: float) -> Row
     return np.where(after, held + back, held)
 
 
-def _owner(rows: Sequence[Row], layers: Sequence[Layer], place: int, *, away: bool) -> Source:
-    """Whose keyframe it is: of the layer that is strongest there; without any, `away` tells what is carried from rest."""
-    strongest = max(range(len(layers)), key=lambda n: (abs(float(rows[n][place])), -n), default=None)
-    if strongest is None or rows[strongest][place] == 0:
-        return CARRIED if away else REST
-    return layers[strongest].source
+def _owners(
+    rows: Sequence[Row], layers: Sequence[Layer], places: NDArray[np.intp], away: NDArray[np.bool_]
+) -> Iterator[Source]:
+    """Whose keyframes those at some places are: of the layer that is strongest there, the first of several.
+
+    Where there is none, `away` tells what is carried from rest.
+    """
+    nobody = [CARRIED if gone else REST for gone in away]
+    if not layers:
+        yield from nobody
+        return
+    sizes = np.abs(np.array([row[places] for row in rows]))
+    for number, left, size in zip(sizes.argmax(axis=0), nobody, sizes.max(axis=0), strict=True):
+        yield layers[number].source if size > 0 else left

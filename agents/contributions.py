@@ -6,13 +6,14 @@ region's planner had decided, so that each shows by itself, together with what t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from agents.composition import compose
-from agents.expansion import Expander, Layer, wandering_layers
+from agents.expansion import Expander, drawn_layer, left_over, wandering_layers
+from agents.layers import Layer
 from agents.performance import Performance
 from configs.emotions import EmotionTable
 from configs.gestures import Behaviour, Catalogue
@@ -91,14 +92,15 @@ def composition(repertoire: Repertoire, performance: Performance, beat: BeatOpen
         KeyError: the performance names what is not in the tables.
     """
     region, seconds = performance.region, exact(beat.intent.end - beat.intent.start)
-    layers = list(_layers(repertoire, performance, seconds))
+    start = last_values(beat.end_state)
+    begins = left_over(repertoire.gestures, repertoire.emotions, beat.intent, start)
+    layers = list(_layers(repertoire, performance, seconds, begins))
     parts = []
     for layer, idle in layers:
         if layer.channel == channel:
             value = float(sample_keys(layer.keys, np.array([time]), -_ANY, _ANY)[0])
             if abs(value) > TOLERANCES[CHANNELS[channel].unit] / 2:
                 parts.append(Contribution(layer.source, value, idle, layer.passing, *_moving(layer)))
-    start = last_values(beat.end_state)
     track = compose(region, [layer for layer, _ in layers], start, beat.intent)
     value = float(sample_curve(track.curve(channel), np.array([time]))[0])
     tracks = [track if each == region else keep(each, start) for each in REGIONS]
@@ -108,15 +110,19 @@ def composition(repertoire: Repertoire, performance: Performance, beat: BeatOpen
     return Composition(tuple(parts), value, tuple(dict.fromkeys(each.constraint for each in near)))
 
 
-def _layers(repertoire: Repertoire, performance: Performance, seconds: float) -> Iterator[tuple[Layer, bool]]:
+def _layers(
+    repertoire: Repertoire, performance: Performance, seconds: float, begins: Mapping[str, float]
+) -> Iterator[tuple[Layer, bool]]:
     """Everything that a performance does, and whether it is idle."""
-    expander = Expander(repertoire.gestures, repertoire.emotions, performance.region, seconds)
+    lively, moves = repertoire.behaviour.liveliness, performance.moves
+    expander = Expander(repertoire.gestures, repertoire.emotions, performance.region, seconds, lively, moves, begins)
     for move in performance.moves:
         yield from ((layer, move.idle) for layer in expander.layers(move))
     for plan in performance.wandering:
         wander = repertoire.behaviour.idle.wander[plan.name]
         if wander.region == performance.region:
-            yield from ((layer, True) for layer in wandering_layers(plan, wander))
+            yield from ((layer, True) for layer in wandering_layers(plan, wander, lively))
+    yield from ((drawn_layer(drawn), False) for drawn in performance.curves)
 
 
 def _moving(layer: Layer) -> tuple[float, float]:

@@ -9,9 +9,10 @@ peers' tracks in sight. In a revision it begins with what the parent did, as far
 from __future__ import annotations
 
 import contextlib
+import threading
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,16 +20,19 @@ from pydantic import ValidationError
 
 from agents.chance import Chance
 from agents.composition import compose
-from agents.expansion import Expander, Layer, wandering_layers
-from agents.idle import blink, idle_motion
+from agents.doing_more import done_more, is_of_critic
+from agents.exchange import NOTHING, Exchange, Known
+from agents.expansion import Expander, drawn_layer, left_over, wandering_layers
+from agents.idle import Scene, blink, idle_motion
 from agents.keeping import eased, parent_track, spliced
+from agents.layers import Layer
 from agents.performance import Move, Performance
 from configs.tables import Tables
-from protocol.brief import Act, Beat
+from protocol.brief import Act, Beat, Brief
 from protocol.channels import CHANNELS, INDEX, REGIONS, Region
 from protocol.constraints import HALF_CLOSED, lids
 from protocol.keyframes import Track, exact
-from protocol.messages import BeatOpened, Decided, RoundOpened, TakeOpened, Vector, Violation, digest
+from protocol.messages import OF_CRITIC, BeatOpened, Decided, RoundOpened, TakeOpened, Vector, Violation, digest
 from protocol.region import Judge, Judged, Propose, Revision, Thought
 from protocol.repair import repair_tracks, violations
 from protocol.ruling import keep
@@ -36,6 +40,21 @@ from protocol.timeline import RATE, View, last_values, view
 
 IDLE = "idle"
 """The behaviour flag under which regions add idle motion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a planner has decided.
+
+    Attributes:
+        performance: what the region is to do.
+        exchanges: with a language model, in order, that led there; those that were known before may be among them.
+        note: a line for people about how it was decided, such as that the language model did not answer; mostly empty.
+    """
+
+    performance: Performance
+    exchanges: tuple[Exchange, ...] = ()
+    note: str = ""
 
 
 class Planner(Protocol):
@@ -46,12 +65,30 @@ class Planner(Protocol):
         """What the journal calls it."""
         ...
 
-    def propose(self, question: Question) -> Performance:
-        """What the region would do by itself."""
+    def propose(self, question: Question, known: Known) -> Answer:
+        """What the region would do by itself.
+
+        Args:
+            question: what it is asked.
+            known: what a language model has answered in this beat before: that is not asked again.
+
+        Raises:
+            Stopped: the take was ended while an answer was awaited.
+        """
         ...
 
-    def revise(self, question: Question, before: Performance, seen: View, yielding: Sequence[Violation]) -> Performance:
+    def revise(
+        self, question: Question, before: Performance, seen: View, yielding: Sequence[Violation], known: Known
+    ) -> Answer:
         """What it does now that it has seen its peers and has to give way."""
+        ...
+
+    def foresee(self, region: Region, opened: TakeOpened, brief: Brief) -> None:
+        """Begin to think about the beats to come. It returns at once, and changes nothing but how soon answers are there."""
+        ...
+
+    def close(self) -> None:
+        """The take is over: nobody waits for what is still thought about."""
         ...
 
 
@@ -78,7 +115,8 @@ class Question:
         begins = [self.beat.beat, self.beat.previous, self.beat.intent]
         if self.beat.intent.origin is not None and self.opened.parent is not None:
             begins.append(self.opened.parent.timeline)
-        return digest([self.region, self.opened.seed, self.opened.flags, *begins, *seen, configuration, planner])
+        asked = [self.opened.language_model] if self.opened.language_model is not None else []
+        return digest([self.region, self.opened.seed, self.opened.flags, *begins, *seen, configuration, planner, *asked])
 
 
 class Judgements:
@@ -93,6 +131,7 @@ class Judgements:
         self._tables = tables
         self._keep = keep_last
         self._known: OrderedDict[str, tuple[View, tuple[Violation, ...]]] = OrderedDict()
+        self._lock = threading.Lock()  # regions may think at the same time
 
     def of(self, beat: BeatOpened, vector: Vector, tracks: Sequence[Track]) -> tuple[View, tuple[Violation, ...]]:
         """Four tracks in their surroundings, and every hard constraint that they break.
@@ -103,12 +142,13 @@ class Judgements:
             tracks: one of each region.
         """
         name = f"{beat.beat} {beat.previous} {vector.digest}"
-        if name not in self._known:
-            seen = view(beat.end_state, tracks, exact(beat.intent.end - beat.intent.start))
-            self._known[name] = (seen, tuple(violations(seen, self._tables.constraints.hard)))
-            while len(self._known) > self._keep:
-                self._known.popitem(last=False)
-        return self._known[name]
+        with self._lock:
+            if name not in self._known:
+                seen = view(beat.end_state, tracks, exact(beat.intent.end - beat.intent.start))
+                self._known[name] = (seen, tuple(violations(seen, self._tables.constraints.hard)))
+                while len(self._known) > self._keep:
+                    self._known.popitem(last=False)
+            return self._known[name]
 
 
 class RegionAgent:
@@ -118,25 +158,37 @@ class RegionAgent:
         region: which.
         tables: what it knows.
         configuration: digest of the tables' texts.
-        planner: what it decides with.
+        planner_for: makes what it decides with in a take.
         judgements: shared with whoever works in the same process.
     """
 
-    def __init__(self, region: Region, tables: Tables, configuration: str, planner: Planner, judgements: Judgements) -> None:
+    def __init__(
+        self,
+        region: Region,
+        tables: Tables,
+        configuration: str,
+        planner_for: Callable[[TakeOpened], Planner],
+        judgements: Judgements,
+    ) -> None:
         self._region = region
         self._tables = tables
         self._configuration = configuration
-        self._planner = planner
+        self._planner_for = planner_for
         self._judgements = judgements
+        self._planner: tuple[str, Planner] | None = None
+        self._lock = threading.Lock()  # what is foreseen may come while it thinks
 
     def propose(self, asked: Propose) -> Thought:
         """The region's part of a beat, by itself."""
-        question = Question(self._region, asked.opened, asked.beat, None)
-        request = question.digest(self._configuration, self._planner.name)
-        performance = self._known(asked.decisions, request=request) or self._planner.propose(question)
-        track = self._perform(question, performance)
-        decided = self._decided(question, performance, asked.incarnation, request)
-        return Thought(asked.beat.beat, asked.incarnation, Revision(decided, track, _said(performance, self._region)))
+        question, planner = Question(self._region, asked.opened, asked.beat, None), self._planned_by(asked.opened)
+        request = question.digest(self._configuration, planner.name)
+        performance = self._known(planner, asked.decisions, request=request)
+        answer = Answer(performance) if performance else planner.propose(question, _exchanged(asked.decisions))
+        track = self._perform(question, answer.performance)
+        why = _said(answer.performance, self._region) + (f" ({answer.note})" if answer.note else "")
+        return Thought(
+            asked.beat.beat, asked.incarnation, self._told(planner, question, answer, asked.incarnation, request, track, why)
+        )
 
     def judge(self, asked: Judge) -> Judged:
         """What a vector breaks that touches this region, and a revised track if this region is to yield."""
@@ -149,32 +201,58 @@ class RegionAgent:
         broken = tuple(sorted({v.order: v for v in (*named, *mine)}.values(), key=lambda v: v.order))
         yielding = [violation for violation in broken if violation.yields == self._region]
         revision = self._revision(asked, seen, yielding) if yielding else None
+        if revision is not None and revision.track == round_.tracks[REGIONS.index(self._region)]:
+            broken = tuple(violation for violation in broken if not is_of_critic(violation))  # it can do no more
         return Judged(beat.beat, round_.round, asked.incarnation, broken, revision)
 
     def _concerns(self, violation: Violation) -> bool:
         return violation.yields == self._region or any(CHANNELS[name].region == self._region for name in violation.channels)
 
-    def _revision(self, asked: Judge, seen: View, yielding: Sequence[Violation]) -> Revision:
-        question = Question(self._region, asked.opened, asked.beat, asked.round)
-        request = question.digest(self._configuration, self._planner.name)
-        performance = self._known(asked.decisions, request=request)
-        if performance is None:
-            opening = Question(self._region, asked.opened, asked.beat, None)
-            before = self._known(asked.decisions) or self._planner.propose(opening)
-            performance = self._planner.revise(question, before, seen, yielding)
-        peers = {track.region: track for track in asked.round.tracks}
-        track = self._perform(question, performance, peers)
-        decided = self._decided(question, performance, asked.incarnation, request)
-        return Revision(decided, track, self._yielded(yielding))
+    def foresee(self, opened: TakeOpened, brief: Brief) -> None:
+        """Begin to think about the beats of a take that has been briefed."""
+        self._planned_by(opened).foresee(self._region, opened, brief)
 
-    def _known(self, decisions: Sequence[Decided], request: str | None = None) -> Performance | None:
+    def close(self) -> None:
+        """The take is over."""
+        with self._lock:
+            planner, self._planner = self._planner, None
+        if planner is not None:
+            planner[1].close()
+
+    def _planned_by(self, opened: TakeOpened) -> Planner:
+        """What it decides with in a take: what that may spend is counted for each take by itself."""
+        with self._lock:
+            if self._planner is None or self._planner[0] != opened.take:
+                if self._planner is not None:
+                    self._planner[1].close()
+                self._planner = (opened.take, self._planner_for(opened))
+            return self._planner[1]
+
+    def _revision(self, asked: Judge, seen: View, yielding: Sequence[Violation]) -> Revision:
+        question, planner = Question(self._region, asked.opened, asked.beat, asked.round), self._planned_by(asked.opened)
+        request = question.digest(self._configuration, planner.name)
+        performance = self._known(planner, asked.decisions, request=request)
+        if performance is not None:
+            answer = Answer(performance)
+        else:
+            opening, known = Question(self._region, asked.opened, asked.beat, None), _exchanged(asked.decisions)
+            before = self._known(planner, asked.decisions)
+            first = Answer(before) if before else planner.propose(opening, known)
+            answer = planner.revise(question, first.performance, seen, yielding, known)
+            answer = Answer(answer.performance, (*first.exchanges, *answer.exchanges), answer.note)
+        peers = {track.region: track for track in asked.round.tracks}
+        track = self._perform(question, answer.performance, peers)
+        why = self._yielded(yielding) + (f" ({answer.note})" if answer.note else "")
+        return self._told(planner, question, answer, asked.incarnation, request, track, why)
+
+    def _known(self, planner: Planner, decisions: Sequence[Decided], request: str | None = None) -> Performance | None:
         """What the planner has decided before, last or in answer to a request; None if there is nothing to go on with.
 
         What another planner decided is not gone on with, nor what names things that there are not: it may be what made a
         fallback necessary.
         """
         for decided in reversed(decisions):
-            if decided.planner == self._planner.name and request in (None, decided.request):
+            if decided.final and decided.planner == planner.name and request in (None, decided.request):
                 with contextlib.suppress(ValidationError):
                     performance = Performance.model_validate_json(decided.reply)
                     if self._performable(performance):
@@ -190,24 +268,40 @@ class RegionAgent:
         """One line of what the region gives way to, and how far."""
         regions = {check.rule.id: check.regions for check in self._tables.constraints.hard}
         parts: dict[str, str] = {}
+        missed = [violation.constraint.removeprefix(OF_CRITIC) for violation in yielding if is_of_critic(violation)]
+        acts = dict.fromkeys(name.replace("_", " ") for name in missed)
         for violation in yielding:
+            if is_of_critic(violation):
+                continue
             others = [region for region in REGIONS if region in regions[violation.constraint] and region != self._region]
             to = " and ".join(others) or "its own rule"
             stem = CHANNELS[violation.channels[0]].stem
             more = f", {stem} to {violation.suggested:.2f}" if violation.suggested is not None else ""
             parts.setdefault(violation.constraint, f"{to} ({violation.constraint}{more})")
-        return ("giving way to " + ", ".join(parts.values()))[:400]
+        given = "giving way to " + ", ".join(parts.values()) if parts else ""
+        return "; ".join(part for part in (f"doing more of {', '.join(acts)}" if acts else "", given) if part)[:400]
 
-    def _decided(self, question: Question, performance: Performance, incarnation: int, request: str) -> Decided:
-        return Decided(
-            beat=question.beat.beat,
-            role=self._region,
-            incarnation=incarnation,
-            round=question.round.round if question.round else 0,
-            planner=self._planner.name,
-            request=request,
-            reply=performance.model_dump_json(),
-        )
+    def _told(
+        self, planner: Planner, question: Question, answer: Answer, incarnation: int, request: str, track: Track, why: str
+    ) -> Revision:
+        """An answer as the journal has it: each exchange that led there, then what was decided."""
+
+        def decided(reply: str, request: str, asked: str = "") -> Decided:
+            return Decided(
+                beat=question.beat.beat,
+                role=self._region,
+                incarnation=incarnation,
+                round=question.round.round if question.round else 0,
+                planner=planner.name,
+                request=request,
+                reply=reply,
+                asked=asked,
+                final=not asked,
+            )
+
+        each = {exchange.request: exchange for exchange in answer.exchanges}
+        exchanges = tuple(decided(exchange.reply, request, exchange.asked) for request, exchange in each.items())
+        return Revision(decided(answer.performance.model_dump_json(), request), track, why, exchanges)
 
     def _perform(self, question: Question, performance: Performance, peers: dict[Region, Track] | None = None) -> Track:
         """Keyframes for a performance that keep the region's own rules and, with peers in sight, those it yields to."""
@@ -249,7 +343,9 @@ def performed(tables: Tables, performance: Performance, intent: Beat, start: Map
         start: the value that each channel begins with.
     """
     region = performance.region
-    expander = Expander(tables.gestures, tables.emotions, region, exact(intent.end - intent.start))
+    seconds, lively = exact(intent.end - intent.start), tables.behaviour.liveliness
+    begins = left_over(tables.gestures, tables.emotions, intent, start)
+    expander = Expander(tables.gestures, tables.emotions, region, seconds, lively, performance.moves, begins)
     return compose(region, _layers(tables, expander, performance), start, intent)
 
 
@@ -259,7 +355,8 @@ def _layers(tables: Tables, expander: Expander, performance: Performance) -> Ite
     for plan in performance.wandering:
         wander = tables.behaviour.idle.wander[plan.name]
         if wander.region == performance.region:
-            yield from wandering_layers(plan, wander)
+            yield from wandering_layers(plan, wander, tables.behaviour.liveliness)
+    yield from map(drawn_layer, performance.curves)
 
 
 class LexiconRegion:
@@ -274,8 +371,11 @@ class LexiconRegion:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
-    def propose(self, question: Question) -> Performance:
+    def propose(self, question: Question, known: Known = NOTHING) -> Answer:
         """Every act of the beat that this region can take part in, and its idle motion."""
+        return Answer(self._proposed(question))
+
+    def _proposed(self, question: Question) -> Performance:
         intent, region = question.beat.intent, question.region
         labels = (question.opened.seed, region)
         if intent.origin is not None and region in intent.origin.same:
@@ -283,7 +383,8 @@ class LexiconRegion:
         moves = self.asked(region, intent, question.opened.seed)
         if IDLE not in question.opened.flags:
             return Performance(region=region, moves=tuple(moves))
-        extra, wandering = idle_motion(region, self._tables.behaviour, intent, *labels)
+        scene = Scene(self._tables.gestures, self._tables.emotions, last_values(question.beat.end_state))
+        extra, wandering = idle_motion(region, self._tables.behaviour, intent, *labels, scene=scene)
         extra = [move for move in extra if not any(_lids_busy(other.act, move.act) for other in moves)]
         return Performance(region=region, moves=(*moves, *extra), wandering=tuple(wandering))
 
@@ -296,13 +397,27 @@ class LexiconRegion:
             if region in act.regions and region in self._regions(act.name)
         ]
 
-    def revise(self, question: Question, before: Performance, seen: View, yielding: Sequence[Violation]) -> Performance:
-        """The same performance, giving way; with a blink where the head turns far, as people do."""
-        ids = tuple(dict.fromkeys(violation.constraint for violation in yielding))
-        moves = before.moves
+    def revise(
+        self,
+        question: Question,
+        before: Performance,
+        seen: View,
+        yielding: Sequence[Violation],
+        known: Known = NOTHING,
+    ) -> Answer:
+        """The same performance, giving way, or doing more of what is hardly seen; with a blink where the head turns far."""
+        ids = tuple(dict.fromkeys(violation.constraint for violation in yielding if not is_of_critic(violation)))
+        asked = self.asked(question.region, question.beat.intent, question.opened.seed)
+        moves = before.moves if before.kept else done_more(before.moves, asked, yielding)
         if not before.kept and question.region == "eyes" and IDLE in question.opened.flags:
             moves = (*moves, *self._turn_blinks(seen, question.beat.intent, moves))
-        return before.model_copy(update={"moves": moves, "yielding": ids})
+        return Answer(before.model_copy(update={"moves": moves, "yielding": ids}))
+
+    def foresee(self, region: Region, opened: TakeOpened, brief: Brief) -> None:
+        """Nothing has to be thought about before it is asked for."""
+
+    def close(self) -> None:
+        """Nothing is thought about any more."""
 
     def _regions(self, name: str) -> frozenset[Region]:
         if name in self._tables.gestures:
@@ -358,8 +473,14 @@ def _lids_busy(act: Act, other: Act) -> bool:
 
 def _stands(asked: Judge) -> bool:
     """Whether objections of the last round still concern the proposal that is on the table: it does not answer them yet."""
-    answered = max((decided.round for decided in asked.decisions if decided.round < asked.round.round), default=0)
+    final = (decided.round for decided in asked.decisions if decided.final and decided.round < asked.round.round)
+    answered = max(final, default=0)
     return answered < asked.round.round - 1
+
+
+def _exchanged(decisions: Sequence[Decided]) -> Known:
+    """What a language model has answered before, by the digest of what it was asked."""
+    return {decided.request: decided.reply for decided in decisions if not decided.final}
 
 
 def _said(performance: Performance, region: Region) -> str:

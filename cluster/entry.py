@@ -31,7 +31,8 @@ BEGUN = "textuportray job"
 RESULT, END = "--- result", "--- end of result"
 """The lines around the result."""
 NEEDED = (
-    "ai_edge_litert av cv2 fsspec mcap msgpack numpy PIL pydantic ray scipy structlog torch yaml zstandard".split()
+    "ai_edge_litert autogen_agentchat autogen_core autogen_ext av cv2 fsspec mcap msgpack numpy openai PIL pydantic ray scipy "
+    "structlog torch yaml zstandard".split()
 )  # fmt: skip
 """What the program imports, by its modules: those of the dependencies in pyproject.toml."""
 _CONFIG = "RAY_JOB_CONFIG_JSON_ENV_VAR"

@@ -283,6 +283,7 @@ class StateEntry(Frozen):
     onset_s: Annotated[float, Field(ge=0.1, le=5)]
     offset_s: Annotated[float, Field(ge=0.1, le=5)]
     blink_rate_per_min: Annotated[float, Field(ge=1, le=60)] | None = None
+    uneven: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     source: str
     tag: Tag
 
@@ -344,6 +345,7 @@ class State:
         onset: seconds to come at natural pace.
         offset: seconds to go.
         blink_rate: blinks per minute while it lasts; None leaves the rate as it is.
+        uneven: share by which the right side is weaker than the left, whatever chance adds.
         side: the subject's side that it is told by (the raised brow, the tucked corner); "both" where muscles act alike.
         source: where the set of units comes from.
         tag: how sure that is.
@@ -361,6 +363,7 @@ class State:
     side: Side
     source: str
     tag: Tag
+    uneven: float = 0.0
 
     def of(self, region: Region) -> dict[str, float]:
         """The levels of one region's channels."""
@@ -435,6 +438,7 @@ def _resolved(name: str, entry: StateEntry, table: ActionUnitTable, source: str)
         side=entry.side,
         source=source,
         tag=entry.tag,
+        uneven=exact(entry.uneven),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from protocol.channels import CHANNELS, Region, Unit, both_sides
+from protocol.channels import CHANNELS, REGIONS, Region, Unit, both_sides
 from protocol.keyframes import Frozen, Mode
 
 Seconds = Annotated[float, Field(gt=0, le=20, allow_inf_nan=False)]
@@ -80,6 +80,7 @@ class Aim(Frozen):
         head_share: share of what is beyond that the head takes over.
         yaw: where to, if the act does not say.
         pitch: where to, if the act does not say.
+        eyes_lead: where the head turns, the eyes are there first.
     """
 
     who: Literal["eyes", "head"]
@@ -87,6 +88,7 @@ class Aim(Frozen):
     head_share: ChanceOf = 0.6
     yaw: Size = 0.0
     pitch: Size = 0.0
+    eyes_lead: bool = False
 
 
 class Gesture(Frozen):
@@ -102,6 +104,7 @@ class Gesture(Frozen):
         fall: interpolation of the offset.
         levels: values at strength 1; a name without its side stands for both.
         lag: seconds by which a channel comes later than the others.
+        prepare: values at strength 1 that come and go before the rest: getting ready, as long as the behaviour table says.
         sides: "both": a side given confines paired channels to it; "one": it always has a side (`default_side` if none is
             given), to which it turns sideways channels as well.
         cycle: what repeats on top of the levels.
@@ -117,6 +120,7 @@ class Gesture(Frozen):
     fall: Mode = "min_jerk"
     levels: Levels = {}
     lag: dict[str, Annotated[float, Field(ge=0, le=3)]] = {}
+    prepare: Levels = {}
     sides: Literal["both", "one"] = "both"
     default_side: Literal["left", "right"] = "left"
     cycle: Cycle | None = None
@@ -126,6 +130,7 @@ class Gesture(Frozen):
     def _names_channels(self) -> Self:
         _require_channels(self.levels, "levels")
         _require_channels(self.lag, "lag")
+        _require_channels(self.prepare, "prepare")
         if unknown := self.lag.keys() - self.levels.keys():
             raise ValueError(f"lag: {min(unknown)} has no level")
         if self.sides == "both" and self.default_side != "left":
@@ -137,11 +142,11 @@ class Gesture(Frozen):
     @property
     def regions(self) -> frozenset[Region]:
         """Who performs it."""
-        names = [*self.levels, *(self.cycle.keys if self.cycle else ())]
+        names = [*self.levels, *self.prepare, *(self.cycle.keys if self.cycle else ())]
         names += [name for variant in (self.cycle.variants if self.cycle else ()) for name in variant]
         found = {CHANNELS[both_sides(name)[0]].region for name in names}
         if self.aim:
-            found |= {"eyes", "head"} if self.aim.who == "eyes" else {"head"}
+            found |= {"eyes", "head"} if self.aim.who == "eyes" or self.aim.eyes_lead else {"head"}
         return frozenset(found)
 
 
@@ -166,6 +171,10 @@ class Blinks(Frozen):
         double: share of blinks that come in twos.
         on_turn: size in degrees of a head turn within half a second that brings one.
         lead: seconds by which it starts before the head.
+        on_shift: degrees of a shift of gaze, head and eyes together, from which on one may come with it, and from which on
+            one surely does; None for none.
+        rates: blinks per minute while an act of this name goes on, at its full strength; emotional states say their own.
+        rest: blinks per minute that the gaps come to.
     """
 
     gaps: Annotated[tuple[Seconds, ...], Field(min_length=3)]
@@ -174,6 +183,15 @@ class Blinks(Frozen):
     double: ChanceOf
     on_turn: Seconds
     lead: Annotated[float, Field(ge=0, le=0.2)]
+    on_shift: tuple[Seconds, Annotated[float, Field(gt=0, le=90)]] | None = None
+    rates: dict[str, Annotated[float, Field(ge=1, le=60)]] = {}
+    rest: Annotated[float, Field(ge=1, le=60)] = 17.0
+
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        if self.on_shift is not None and self.on_shift[0] >= self.on_shift[1]:
+            raise ValueError("on_shift: the smaller number comes first")
+        return self
 
 
 class Wander(Frozen):
@@ -245,8 +263,59 @@ class Variation(Frozen):
     lag: Annotated[float, Field(ge=0, le=0.1)]
 
 
+class Liveliness(Frozen):
+    """What flesh adds to a shape that comes, stays and goes.
+
+    Attributes:
+        lags: seconds by which parts come later than the first that moves, by channel without its side or by region, where a
+            gesture does not say itself.
+        spread: most seconds by which chance delays a part.
+        settle: share that a shape sinks by once it has come, and the seconds that it takes.
+        stir: share by which what is held comes and goes, below where it has settled.
+        every: shortest and longest seconds between turns of that.
+        release: most seconds by which a part is let go after the first.
+        wind_up: share of a turn of the head that it first goes the other way.
+        wind_up_from: degrees of a turn that is wound up for.
+        ready: seconds of a wind-up, or of what a gesture prepares.
+        head_after: seconds by which the head follows the eyes to a target.
+        saccade: the profile of a saccade.
+        rhythm: share of the variation of pace that goes into what repeats: people keep their own rhythm.
+        flash: seconds; what is asked for no longer than this is gone when they are over.
+    """
+
+    source: str
+    lags: dict[str, Annotated[float, Field(ge=0, le=0.5)]]
+    spread: Annotated[float, Field(ge=0, le=0.1)]
+    settle: tuple[Annotated[float, Field(ge=0, le=0.2)], Seconds]
+    stir: Annotated[float, Field(ge=0, le=0.1)]
+    every: tuple[Seconds, Seconds]
+    release: Annotated[float, Field(ge=0, le=0.5)]
+    wind_up: Annotated[float, Field(ge=0, le=0.2)]
+    wind_up_from: Annotated[float, Field(gt=0, le=60)]
+    ready: Annotated[float, Field(gt=0, le=0.5)]
+    head_after: Annotated[float, Field(ge=0, le=0.2)]
+    saccade: Literal["min_jerk", "ease_in_out", "ease_out"]
+    rhythm: ChanceOf
+    flash: Annotated[float, Field(gt=0, le=1)]
+
+    @model_validator(mode="after")
+    def _names_parts(self) -> Self:
+        for name in self.lags:
+            if name not in REGIONS and not both_sides(name):
+                raise ValueError(f"lags: {name} is neither a channel nor a region")
+        if self.every[0] > self.every[1]:
+            raise ValueError("every: the smaller number comes first")
+        return self
+
+    def lag(self, channel: str) -> float:
+        """Seconds by which a channel comes later than the first that moves."""
+        known = CHANNELS[channel]
+        return self.lags.get(channel, self.lags.get(known.stem, self.lags.get(known.region, 0.0)))
+
+
 class Behaviour(Frozen):
-    """Idle motion and variation."""
+    """Idle motion, variation, and what flesh adds; without the last, gestures are played to the letter."""
 
     idle: Idle
     variation: Variation
+    liveliness: Liveliness | None = None

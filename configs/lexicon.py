@@ -14,18 +14,22 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from configs.loading import ConfigError, builtin, did_you_mean, parse_yaml_model, read_text
+from configs.loading import ConfigError, EntryError, builtin, did_you_mean, parse_yaml_model, read_text
 from protocol.brief import Side
 from protocol.channels import REGIONS, Region, both_sides
 
 FILES = ("words", "english", "modifiers", "acts", "states", "actions", "situations", "notes")
 """The lexicon's files, without folder and ending, in the order in which they are read."""
 
+JUDGEMENT = "judgement"
+"""What an entry rests on that follows no source: what this project takes a person to do."""
+
 Change = Literal["longer", "shorter", "stronger", "weaker", "oftener", "rarer", "faster", "slower", "sooner", "later"]
 Telling = Literal["remove", "add", "instead", "swap", "turn_into", "hold", "move", "end", "only"]
 Place = Literal["beginning", "end", "first_half", "second_half", "middle", "whole"]
 Link = Literal["during", "before", "after", "until"]
 Does = Literal["act", "release", "still", "pause", "spare", "gone"]
+ToneName = Literal["pleasant", "unpleasant", "neutral"]
 Aims = Literal["none", "side", "gaze", "turn", "tilt"]
 Hold = Literal["keep", "step", "own", "span"]
 Positive = Annotated[float, Field(gt=0, le=4, allow_inf_nan=False)]
@@ -83,6 +87,7 @@ class Entry(Table):
         event: it happens to the subject, and what else the sentence tells comes after it.
         waits: as a bare command with a time ("wait two seconds") it is only a pause.
         background: what the subject is busy with; an emotion named beside it takes the place of its own.
+        source: what it rests on, by the keys of its file's `sources` and "judgement"; none for what the file says of all.
     """
 
     say: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -96,12 +101,47 @@ class Entry(Table):
     event: bool = False
     waits: bool = False
     background: bool = False
+    source: tuple[str, ...] = ()
 
 
 class Entries(Table):
-    """A file of entries."""
+    """A file of entries.
 
+    Attributes:
+        sources: what is cited, by the keys by which entries name it.
+        rests_on: what an entry rests on that does not say: a key of `sources`, or "judgement".
+        entries: by name.
+    """
+
+    sources: dict[str, Annotated[str, Field(min_length=1)]] = {}
+    rests_on: str = JUDGEMENT
     entries: dict[str, Entry]
+
+    @model_validator(mode="after")
+    def _cites_what_is_listed(self) -> Entries:
+        uncited(self.sources, self.rests_on, {("entries", name): entry for name, entry in self.entries.items()})
+        return self
+
+
+def uncited(sources: Mapping[str, str], rests_on: str, entries: Mapping[tuple[str, str], Entry]) -> None:
+    """Refuse entries that name a source which their file does not list.
+
+    Args:
+        sources: of the file.
+        rests_on: the file's own.
+        entries: by their place in the file.
+
+    Raises:
+        EntryError: one of them does.
+    """
+    known = {*sources, JUDGEMENT}
+    if rests_on not in known:
+        raise EntryError(("rests_on",), f"{rests_on} is not among the sources{did_you_mean(rests_on, known)}")
+    for path, entry in entries.items():
+        for place, cited in enumerate(entry.source):
+            if cited not in known:
+                said = f"{cited} is neither among the sources of this file nor {JUDGEMENT}{did_you_mean(cited, known)}"
+                raise EntryError((*path, "source", place), said)
 
 
 class Kind(Table):
@@ -183,6 +223,20 @@ class Acts(Table):
         return self
 
 
+class Tone(Table):
+    """What is done in a situation of which nothing but its tone is understood.
+
+    Attributes:
+        acts: what it calls for.
+        seconds: natural length.
+        words: base forms of the words that set this tone.
+    """
+
+    acts: Annotated[tuple[Call, ...], Field(min_length=1)]
+    seconds: Seconds
+    words: str = ""
+
+
 class Words(Table):
     """The file of words: classes, inflections, and words that say nothing about the face.
 
@@ -198,6 +252,7 @@ class Words(Table):
         parts: the part of the face that a noun names.
         confusions: misspellings that are words themselves: (word before, word, what is meant).
         emoji: a sign and the words that it stands for.
+        tones: what is done where nothing but the tone of a situation is understood; none in lexicons of earlier versions.
     """
 
     classes: dict[str, tuple[str, ...]]
@@ -211,6 +266,7 @@ class Words(Table):
     parts: dict[str, str]
     confusions: tuple[tuple[str, str, str], ...]
     emoji: dict[str, str]
+    tones: dict[ToneName, Tone] = {}
 
 
 class English(Table):
@@ -291,7 +347,14 @@ class Notes(Table):
 
 
 class Lexicon(Table):
-    """All tables together."""
+    """All tables together.
+
+    Attributes:
+        words, english, modifiers, acts, notes: the files of these names.
+        states, actions, situations: the entries, each with its `source` filled in.
+        sources: what the keys of sources stand for.
+        own: the patterns that the user's own file adds, by entry (`configs.own_lexicon`).
+    """
 
     words: Words
     english: English
@@ -301,20 +364,34 @@ class Lexicon(Table):
     actions: dict[str, Entry]
     situations: dict[str, Entry]
     notes: Notes
+    sources: dict[str, str] = {}
+    own: dict[str, tuple[str, ...]] = {}
 
     @cached_property
     def entries(self) -> Mapping[str, Entry]:
         """All entries by name: states first, then actions, then situations."""
         return {**self.states, **self.actions, **self.situations}
 
+    @property
+    def patterns(self) -> tuple[tuple[str, str], ...]:
+        """Entry and pattern, those first that hold where several find the same words: the user's own, then as in the files."""
+        own = [(name, said) for name, patterns in self.own.items() for said in patterns]
+        theirs = [(name, said) for name, entry in self.entries.items() for said in entry.say]
+        return tuple(dict.fromkeys((*own, *theirs)))
+
     def problem(self, name: str, entry: Entry) -> str | None:
         """What is wrong with an entry in the company of the others, if anything."""
         first = next(section[name] for section in (self.states, self.actions, self.situations) if name in section)
         if first is not entry:
             return "is an entry of two files; rename one of them"
+        return self.unknown(name, entry)
+
+    def unknown(self, name: str, entry: Entry) -> str | None:
+        """What an entry names that there is not, if anything."""
         if entry.does == "act":
             known = self.acts.kinds.keys() | self.states.keys()
-            for act in (*(call.name for call in self.calls(name)), *filter(None, [entry.one_sided])):
+            called = [call.name for call in entry.acts] or [name]
+            for act in (*called, *filter(None, [entry.one_sided])):
                 if act not in known:
                     return f"calls for {act}, which is neither a gesture of acts.yaml nor a state{did_you_mean(act, known)}"
         elif entry.does in ("release", "spare"):
@@ -337,6 +414,16 @@ class Lexicon(Table):
             for part in covered:
                 if part not in parts:
                     return noun, f"names the part {part}, which no act of acts.yaml takes{did_you_mean(part, parts)}"
+        return None
+
+    def tone_problem(self) -> tuple[str, str] | None:
+        """The tone with which something is wrong in the company of the other tables, and what, if anything."""
+        known = self.acts.kinds.keys() | self.states.keys()
+        for tone, played in self.words.tones.items():
+            for call in played.acts:
+                if call.name not in known:
+                    near = did_you_mean(call.name, known)
+                    return tone, f"calls for {call.name}, which is neither a gesture of acts.yaml nor a state{near}"
         return None
 
     def calls(self, name: str) -> tuple[Call, ...]:
@@ -370,14 +457,28 @@ def load_lexicon(texts: Mapping[str, str], names: Mapping[str, str] | None = Non
     called = {name: (names or {}).get(name, f"configs/lexicon/{name}.yaml") for name in FILES}
     models: tuple[type[BaseModel], ...] = (Words, English, Modifiers, Acts, Entries, Entries, Entries, Notes)
     tables: dict[str, object] = {}
+    sources: dict[str, str] = {}
     for name, model in zip(FILES, models, strict=True):
         table = parse_yaml_model(texts[name], called[name], model)
-        tables[name] = table.entries if isinstance(table, Entries) else table
-    lexicon = Lexicon.model_validate(tables)
+        tables[name] = table
+        if isinstance(table, Entries):
+            tables[name] = {
+                key: entry if entry.source else entry.model_copy(update={"source": (table.rests_on,)})
+                for key, entry in table.entries.items()
+            }
+            for key, cited in table.sources.items():
+                if sources.setdefault(key, cited) != cited:
+                    line = _line_of(texts[name], key)
+                    raise ConfigError(
+                        f"{called[name]}:{line}: {key}: cites something else than in another file; rename one of them"
+                    )
+    lexicon = Lexicon.model_validate({**tables, "sources": sources})
     for section in ("states", "actions", "situations"):
         for key, entry in getattr(lexicon, section).items():
             if problem := lexicon.problem(key, entry):
                 raise ConfigError(f"{called[section]}:{_line_of(texts[section], key)}: {key}: {problem}")
+    if wrong := lexicon.tone_problem():
+        raise ConfigError(f"{called['words']}:{_line_of(texts['words'], wrong[0])}: tones.{wrong[0]}: {wrong[1]}")
     if wrong := lexicon.note_problem():
         raise ConfigError(f"{called['notes']}:{_line_of(texts['notes'], wrong[0])}: {wrong[0]}: {wrong[1]}")
     return lexicon

@@ -138,12 +138,14 @@ class Brief(Frozen):
         understood: (words, what they were taken for), in the order of the text.
         unread: words of the direction that could not be used.
         changes: in a revision, what the note has changed, a sentence each.
+        remarks: what is to be said of how it came about, such as that a language model did not answer.
     """
 
     beats: Annotated[tuple[Beat, ...], Field(min_length=1, max_length=500, fail_fast=True)]
     understood: tuple[tuple[Words, Words], ...] = ()
     unread: tuple[Words, ...] = ()
     changes: tuple[Words, ...] = ()
+    remarks: tuple[Words, ...] = ()
 
     @model_validator(mode="after")
     def _tiles(self) -> Self:

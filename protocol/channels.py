@@ -141,6 +141,9 @@ _LOOK_FULL: Mapping[str, tuple[str, float]] = MappingProxyType(
     }
 )
 LOOK_DEAD_ZONE = 0.1
+_LOOKS = [INDEX[name] for name in _LOOK_FULL]
+_ANGLES = [INDEX[angle] for angle, _ in _LOOK_FULL.values()]
+_FULL = np.array([[full] for _, full in _LOOK_FULL.values()])
 
 
 def look_coefficients(samples: NDArray[np.float64]) -> None:
@@ -149,6 +152,5 @@ def look_coefficients(samples: NDArray[np.float64]) -> None:
     Args:
         samples: float64 [channels, frames], all channels in the order of NAMES; changed in place.
     """
-    for name, (angle, full) in _LOOK_FULL.items():
-        share = (samples[INDEX[angle]] / full - LOOK_DEAD_ZONE) / (1 - LOOK_DEAD_ZONE)
-        samples[INDEX[name]] = np.minimum(np.maximum(share, 0.0), 1.0)
+    share = (samples[_ANGLES] / _FULL - LOOK_DEAD_ZONE) / (1 - LOOK_DEAD_ZONE)
+    samples[_LOOKS] = np.minimum(np.maximum(share, 0.0), 1.0)

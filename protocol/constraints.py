@@ -9,6 +9,8 @@ finished motion is verified at any frame rate (`strict=False`, with each rule's 
 
 from __future__ import annotations
 
+import math
+
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -136,15 +138,18 @@ class Check:
                 for row in np.flatnonzero((excess > 0).any(axis=1)):
                     yield Measure((rule.channels[row],), rows[row], np.full_like(rows[row], bound), excess[row])
         elif isinstance(rule, (Speed, Acceleration)):
-            rows = samples[[INDEX[name] for name in rule.channels]]
-            rates = speeds(rows, rate) if isinstance(rule, Speed) else accelerations(rows, rate)
             limit = rule.max + (self.allowance if strict else 0.0)
+            restless, rows = _restless(samples, rule, limit)
+            rates = speeds(rows, rate) if isinstance(rule, Speed) else accelerations(rows, rate)
             for row in np.flatnonzero((rates > limit).any(axis=1)):
-                yield Measure((rule.channels[row],), rates[row], np.full_like(rates[row], rule.max), rates[row] - rule.max)
+                yield Measure((restless[row],), rates[row], np.full_like(rates[row], rule.max), rates[row] - rule.max)
         elif isinstance(rule, (Ceiling, Floor, Follows)):
             # At other rates "so many seconds" is rounded to frames: by half of one at 24 frames per second at most.
             sustained = max(int((rule.sustained - 0.5 / SLOWEST) * rate), 0) if strict else round(rule.sustained * rate)
-            driver = trailing_minimum(weighted(samples, rule.driver), sustained)
+            driver = weighted(samples, rule.driver)
+            if strict and rule.sustained:
+                driver = nearby_maximum(driver, math.ceil(0.5 / SLOWEST * rate))
+            driver = trailing_minimum(driver, sustained)
             limit_at = piecewise(driver, rule.points)
             for name in rule.channels:
                 value = samples[INDEX[name]]
@@ -286,6 +291,16 @@ def speeds(rows: Samples, rate: float) -> Samples:
     return change / WINDOW
 
 
+def _restless(samples: Samples, rule: Speed | Acceleration, limit: float) -> tuple[list[str], Samples]:
+    """The channels of a rule that go far enough to pass a limit at all, and their rows: most are measured for nothing."""
+    rows = samples[[INDEX[name] for name in rule.channels]]
+    farthest = (rows.max(axis=1) - rows.min(axis=1) + 1e-6) / WINDOW
+    if isinstance(rule, Acceleration):
+        farthest = 2 * farthest / WINDOW
+    moving = np.flatnonzero(farthest > limit)
+    return [rule.channels[row] for row in moving], rows[moving]
+
+
 def accelerations(rows: Samples, rate: float) -> Samples:
     """Absolute second difference over two windows that end at each frame, per second squared."""
     before, long_before = earlier(rows, WINDOW * rate), earlier(rows, 2 * WINDOW * rate)
@@ -321,6 +336,15 @@ def trailing_minimum(row: Samples, frames: int) -> Samples:
     result = row
     for back in range(1, frames + 1):
         result = np.minimum(result, row[np.maximum(np.arange(len(row)) - back, 0)])
+    return result
+
+
+def nearby_maximum(row: Samples, frames: int) -> Samples:
+    """The largest value within so many frames of each: without the dips that fewer frames a second may step over."""
+    result = row
+    at = np.arange(len(row))
+    for away in range(1, frames + 1):
+        result = np.maximum(result, np.maximum(row[np.maximum(at - away, 0)], row[np.minimum(at + away, len(row) - 1)]))
     return result
 
 

@@ -13,12 +13,15 @@ from dataclasses import dataclass, field
 
 from protocol.brief import Act, Brief
 from protocol.channels import CHANNELS, REGIONS, SIGNS
-from protocol.coordinator_state import COMMIT_AS_PROPOSED
+from protocol.coordinator_state import COMMIT_AS_PROPOSED, CRITIC_OBJECTS
+from protocol.exchanges import told
 from protocol.journal import Record
 from protocol.keyframes import Curve, Track
 from protocol.messages import (
     COORDINATOR,
+    CRITIC,
     DIRECTOR,
+    OF_CRITIC,
     Aborted,
     Accepted,
     BeatOpened,
@@ -143,6 +146,8 @@ class Conversation:
         if isinstance(message, TakeOpened):
             self._versions = message.versions
             yield from _opened(message)
+        elif isinstance(message, Decided) and not message.final:
+            yield from self._asked(message)
         elif isinstance(message, Decided) and message.role == DIRECTOR:
             yield from _briefed(message.reply)
         elif isinstance(message, BeatOpened):
@@ -168,6 +173,12 @@ class Conversation:
             yield f"  committed{' as ruled' if message.ruled else ''}: {message.digest[:12]}"
         else:
             yield from self._incident(message, record)
+
+    def _asked(self, message: Decided) -> Iterator[str]:
+        if message.role == DIRECTOR:
+            yield f"director asks {told(message)}"
+        elif self._concerns(message.role):
+            yield f"  {message.role:<{_NAMES}}{does(message.role, 'ask')} {told(message)}"
 
     def _concerns(self, *roles: str) -> bool:
         return self.region is None or self.region in roles
@@ -204,6 +215,9 @@ class Conversation:
             others = [party for party in self.parties.get(line.violation.constraint, ()) if party != yielding]
             who = f"{yielding} {does(yielding, 'yield')}{' to ' + ' and '.join(others) if others else ''}"
             name = line.violation.constraint
+            if name.startswith(OF_CRITIC):
+                yield self._missing(message.role, line)
+                continue
             if name in self._objected_to:
                 yield f"  {message.role:<{_NAMES}}{does(message.role, 'object')} to the same: {name}"
                 continue
@@ -212,6 +226,16 @@ class Conversation:
             if name in self.reasons and name not in self._explained:
                 self._explained.add(name)
                 yield f"  {'':<{_NAMES}}  because {self.reasons[name]}"
+
+    def _missing(self, role: str, line: Line) -> str:
+        """What the critic hardly sees of what is asked for; or that a region has taken that up."""
+        act = line.violation.constraint.removeprefix(OF_CRITIC)
+        if role != CRITIC:
+            return f"  {role:<{_NAMES}}{does(role, 'take')} up what is missed: {act.replace('_', ' ')}"
+        acts = self._beat.intent.acts if self._beat else ()
+        words = next((one.words for one in acts if one.name == act and one.words), "")
+        text, yields = line.text + (f' ("{words}")' if words else ""), line.violation.yields
+        return f"  {role:<{_NAMES}}objects: {text}; {yields} {'are' if yields in _SEVERAL else 'is'} to do more"
 
     def _revisions(self) -> Iterator[str]:
         for region in REGIONS:
@@ -315,8 +339,10 @@ def _opened(message: TakeOpened) -> Iterator[str]:
         words = ", then ".join(f'"{textwrap.shorten(one, 100)}"' for one in message.parent.directions)
         yield f"a revision of {message.parent.take}, which was made of {words}"
     asked = f"{message.seconds:g} s asked for, " if message.seconds else ""
-    flags = "".join(f", {_FLAGS.get(flag, flag)}" for flag in message.flags)
+    flags = "".join(f", {_FLAGS.get(flag, flag)}" for flag in message.flags if flag != CRITIC_OBJECTS)
     yield f"{asked}seed {message.seed}, {message.fps} frames per second, {message.rounds} rounds at most per beat{flags}"
+    if message.language_model is not None:
+        yield f"planned by the language model {message.language_model.model} at {message.language_model.host}"
     if COMMIT_AS_PROPOSED not in message.flags:
         yield _PLOT
     yield _LEGEND
@@ -333,6 +359,8 @@ def _briefed(reply: str) -> Iterator[str]:
     for change in brief.changes:
         if change not in read:
             yield f"director changes: {change}"
+    for remark in brief.remarks:
+        yield f"director remarks: {remark}"
     if brief.unread:
         yield "director cannot read " + ", ".join(f'"{words}"' for words in brief.unread)
 
@@ -391,7 +419,10 @@ def merged(found: Sequence[Violation], begins: float) -> list[Line]:
         start, end = begins + min(v.start for v in group), begins + max(v.end for v in group)
         stems = dict.fromkeys(CHANNELS[name].stem for v in group for name in v.channels)
         unit = SIGNS[CHANNELS[worst.channels[0]].unit]
-        if constraint.startswith("gaze"):
+        if constraint.startswith(OF_CRITIC):
+            act, seen = constraint.removeprefix(OF_CRITIC).replace("_", " "), "not" if worst.measured < 0.15 else "hardly"
+            text = f"{act} between {start:.2f} and {end:.2f} s is {seen} seen, {worst.measured:.2f} of {worst.bound:g}"
+        elif constraint.startswith("gaze"):
             text = f"{constraint} between {start:.2f} and {end:.2f} s: the gaze sweeps with the head for {worst.measured:.2f} s"
         else:
             over = "above" if worst.measured > worst.bound else "below"

@@ -24,9 +24,21 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class AskDirector:
-    """The host is to have the direction refined into a brief."""
+    """The host is to have the direction refined into a brief.
+
+    Attributes:
+        known: exchanges with a language model that the journal holds already; nobody is asked these again.
+    """
 
     opened: TakeOpened
+    known: tuple[Decided, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """The director has asked a language model something on the way to its brief, and has an answer."""
+
+    decided: Decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +64,22 @@ class Audited:
 
     violations: tuple[Violation, ...]
     end_state: EndState
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """The host is to have the critic look at a vector that all four accept and the audit found clean."""
+
+    beat: BeatOpened
+    vector: Vector
+    tracks: tuple[Track, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """What the critic misses of what the beat asks for; nothing, if it is content."""
+
+    violations: tuple[Violation, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 It is the sequencer: whatever it sends or receives is in the journal before it takes effect (its host sees to that), so its
 state is a fold of the journal.
 
-What takes thought is done by its host: `AskDirector` for the brief, `Audit` for a last look at a vector that all accept,
+What takes thought is done by its host: `AskDirector` for the brief (`Exchanged` tells of each exchange with a language model on
+the way), `Audit` for a last look at a vector that all accept, `Review` for what the critic makes of it,
 `MakeRuling` for a ruling, `MergeBeat` for the frames of a commit if the take is rendered (`protocol.dispatch`). Deadlines are
 armed with `Arm` and come back as `DeadlineFired`. `Install` starts the fallback of a region that did not answer.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from protocol.channels import REGIONS
 from protocol.coordination import (
@@ -21,7 +23,10 @@ from protocol.coordination import (
     Briefed,
     Broke,
     DeadlineFired,
+    Exchanged,
     MakeRuling,
+    Review,
+    Reviewed,
     RulingMade,
     StageSet,
     Start,
@@ -32,14 +37,17 @@ from protocol.coordinator_conditions import (
     awaited,
     clean,
     closed_while,
+    counted_objections,
     followed_by,
+    is_reviewed,
     notes,
     proposes,
     revises,
     rounds_left,
+    sends_back,
     votes,
 )
-from protocol.coordinator_members import ASKING, arm, let_in, merges, mint, resume, take_over
+from protocol.coordinator_members import ASKING, BEAT_OPEN, arm, let_in, merges, mint, resume, take_over
 from protocol.coordinator_state import CoordinatorState
 from protocol.dispatch import FilmBroke
 from protocol.keyframes import Track
@@ -76,8 +84,12 @@ def _start(state: State, event: Start) -> Result:
     return after, (Send(REGIONS, event.opened), AskDirector(event.opened))
 
 
+def _exchange(state: State, event: Exchanged) -> Result:
+    return replace(state, exchanges=(*state.exchanges, event.decided)), (Send((), event.decided),)
+
+
 def _direct(state: State, event: Briefed) -> Result:
-    after, outputs = _open_beat(replace(state, brief=event.brief), 0, None)
+    after, outputs = _open_beat(replace(state, brief=event.brief, exchanges=()), 0, None)
     return after, (Send((), event.decided), *outputs)
 
 
@@ -86,8 +98,8 @@ def _open_beat(state: State, number: int, previous: str | None) -> Result:
     assert state.brief is not None
     assert state.end_state is not None
     beat = BeatOpened(beat=number, intent=state.brief.beats[number], previous=previous, end_state=state.end_state)
-    fresh = tuple(replace(m, proposal=None, answered=False, violations=(), decisions=()) for m in state.members)
-    after = replace(state, phase="gathering", beat=beat, round=None, members=fresh)
+    fresh = tuple(replace(m, proposal=None, answered=False, violations=(), decisions=(), sent_back=0) for m in state.members)
+    after = replace(state, phase="gathering", beat=beat, round=None, members=fresh, faulted="")
     present = tuple(member.region for member in fresh if not member.fallback)
     outputs: list[Output] = [Send(present, beat)]
     for member in fresh:
@@ -184,6 +196,42 @@ def _commit(state: State, event: Audited) -> Result:
     return _decide(state, voted, tracks, event.end_state, ())
 
 
+def _have_reviewed(state: State, event: Audited) -> Result:
+    assert state.beat is not None
+    assert state.round is not None
+    after = replace(state, phase="reviewing", ending=event.end_state)
+    return after, (Review(state.beat, state.round.vector, state.round.tracks),)
+
+
+def _criticise(state: State, event: Reviewed) -> Result:
+    """The critic votes against, and those whom it names are to do better."""
+    assert state.round is not None
+    found = counted_objections(state, event)
+    names = {violation.yields for violation in found}
+    members = tuple(replace(one, sent_back=one.sent_back + (one.region in names)) for one in state.members)
+    after = replace(state, members=members, ending=None, faulted=state.round.vector.digest)
+    opened, outputs = _open_round(
+        after, state.round.round + 1, sort_objections(Objection(by=CRITIC, violation=violation) for violation in found)
+    )
+    return opened, (Send((), Objected(**_critics_vote(state), violations=found)), *outputs)
+
+
+def _approve(state: State, event: Reviewed) -> Result:
+    """The critic accepts, or has no more say."""
+    assert state.round is not None
+    assert state.ending is not None
+    after = replace(state, ending=None)
+    decided, outputs = _decide(after, state.round.vector, state.round.tracks, state.ending, ())
+    return decided, (Send((), Accepted(**_critics_vote(state))), *outputs)
+
+
+def _critics_vote(state: State) -> dict[str, Any]:
+    """What a vote of the critic says besides what it found."""
+    assert state.round is not None
+    round_ = state.round
+    return {"beat": round_.beat, "round": round_.round, "role": CRITIC, "incarnation": 1, "vector": round_.vector.digest}
+
+
 def _commit_ruling(state: State, event: RulingMade) -> Result:
     assert state.beat is not None
     assert state.round is not None
@@ -257,14 +305,14 @@ def _ignore(state: State, event: Event) -> Result:
 
 
 _NEXT = ("BeatOpened", "Install", "Restored", "Arm")
-_PLANNING = ("directing", "gathering", "voting", "auditing", "ruling")
+_PLANNING = ("directing", *BEAT_OPEN)
 _OPEN = (*_PLANNING, "rendering")
-_TOO_LATE = ("Briefed", "Audited", "RulingMade", "StageSet", "Filmed", "FilmBroke", "Stop", "Broke")
+_TOO_LATE = ("Exchanged", "Briefed", "Audited", "Reviewed", "RulingMade", "StageSet", "Filmed", "FilmBroke", "Stop", "Broke")
 
 
 def _resumed(phase: str) -> tuple[str, ...]:
     """What may follow when a take is resumed in a phase."""
-    asks = {"directing": ("AskDirector",), "auditing": ("Audit",), "ruling": ("MakeRuling",)}
+    asks = {"directing": ("AskDirector",), "auditing": ("Audit",), "reviewing": ("Review",), "ruling": ("MakeRuling",)}
     merges = () if phase == "directing" else ("Install", "Restored", "MergeBeat")
     return ("TakeResumed", *merges, *asks.get(phase, ()), *(("Arm",) if phase in ASKING else ()))
 
@@ -273,6 +321,7 @@ COORDINATOR_MACHINE: Machine[CoordinatorState] = Machine(
     "coordinator",
     (
         Row("idle", "Start", "", None, "directing", ("TakeOpened", "AskDirector"), _start),
+        Row("directing", "Exchanged", "", None, "directing", ("Decided",), _exchange),
         Row("directing", "Briefed", "", None, "gathering", ("Decided", "BeatOpened", "Arm"), _direct),
         *(Row(phase, "Decided", "for the open question", notes, phase, (), _note_decision) for phase in ASKING),
         Row("gathering", "Proposed", "others are awaited", proposes(last=False), "gathering", (), _gather),
@@ -313,6 +362,7 @@ COORDINATOR_MACHINE: Machine[CoordinatorState] = Machine(
             )
         ),
         Row("voting", "Accepted", "all four accept", votes("for"), "auditing", ("Audit",), _vote_for),
+        Row("auditing", "Audited", "clean, and the critic is to look", is_reviewed, "reviewing", ("Review",), _have_reviewed),
         Row(
             "auditing",
             "Audited",
@@ -350,6 +400,17 @@ COORDINATOR_MACHINE: Machine[CoordinatorState] = Machine(
             _send_back,
         ),
         Row("auditing", "Audited", "something is broken in the last round", None, "ruling", ("MakeRuling",), _overrule),
+        Row(
+            "reviewing", "Reviewed", "it objects, and may", sends_back, "voting", ("Objected", "RoundOpened", "Arm"), _criticise
+        ),
+        *(
+            Row("reviewing", "Reviewed", f"it does not, {when}", test, to, ("Accepted", "Committed", *more), _approve)
+            for when, test, to, more in (
+                ("beats are left", followed_by("beats"), "gathering", ("MergeBeat", *_NEXT)),
+                ("the last beat of a take that is rendered", followed_by("frames"), "rendering", ("MergeBeat",)),
+                ("the last beat", None, "closed", ("TakeClosed",)),
+            )
+        ),
         Row(
             "ruling",
             "RulingMade",

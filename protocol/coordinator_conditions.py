@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from protocol.coordination import Audited, DeadlineFired
-from protocol.coordinator_state import COMMIT_AS_PROPOSED
+from protocol.coordination import Audited, DeadlineFired, Reviewed
+from protocol.coordinator_state import COMMIT_AS_PROPOSED, CRITIC_OBJECTS, SENT_BACK
 from protocol.coordinator_state import CoordinatorState as State
 from protocol.machine import Event, PeerError, Received
-from protocol.messages import Accepted, Decided, Objected, Proposed
+from protocol.messages import Accepted, Decided, Objected, Proposed, Violation
 
 
 def notes(state: State, event: Received) -> bool:
@@ -33,7 +33,9 @@ def proposes(*, last: bool) -> Callable[[State, Received], bool]:
             raise PeerError(f"{message.region} answers round {message.round}, which is not open")
         if message.revision != (member.proposal.revision + 1 if member.proposal else 1):
             raise PeerError(f"{message.region} sends revision {message.revision} out of turn")
-        if not member.decisions:  # who takes over from the region could not know what it had in mind
+        if not any(
+            decided.final for decided in member.decisions
+        ):  # who takes over from the region could not know what it had in mind
             raise PeerError(f"{message.region} proposes before it has told what its planner decided")
         others = all(m.answered for m in state.members if m.region != message.region)
         return not member.answered and others == last
@@ -71,6 +73,30 @@ def votes(outcome: str) -> Callable[[State, Received], bool]:
 def clean(state: State, event: Audited) -> bool:
     """Nothing that anybody would object to."""
     return not event.violations or as_proposed(state)
+
+
+def is_reviewed(state: State, event: Audited) -> bool:
+    """Nothing is broken, and the critic is to look: what it sends back takes a round to revise and one to accept."""
+    assert state.opened is not None
+    if event.violations or state.round is None or as_proposed(state) or CRITIC_OBJECTS not in state.opened.flags:
+        return False
+    return state.round.round + 2 <= state.opened.rounds
+
+
+def counted_objections(state: State, event: Reviewed) -> tuple[Violation, ...]:
+    """What of the critic's objections counts.
+
+    It may send a region back so often in a beat and no more, and a vector that all four accept once more stands: they
+    cannot do better.
+    """
+    if state.round is None or state.faulted == state.round.vector.digest:
+        return ()
+    return tuple(found for found in event.violations if state.member(found.yields).sent_back < SENT_BACK)
+
+
+def sends_back(state: State, event: Reviewed) -> bool:
+    """The critic objects, and may."""
+    return bool(counted_objections(state, event))
 
 
 def followed_by(what: str, test: Callable[[State, Event], bool] | None = None) -> Callable[[State, Event], bool]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from protocol.channels import REGIONS, Region
-from protocol.coordination import Arm, AskDirector, Audit, DeadlineFired, Install, MakeRuling, MergeBeat, Resume
+from protocol.coordination import Arm, AskDirector, Audit, DeadlineFired, Install, MakeRuling, MergeBeat, Resume, Review
 from protocol.coordinator_state import CoordinatorState as State
 from protocol.machine import Output, Received, Send
 from protocol.messages import DeadlinePassed, Rejoined, Restored, TakeResumed
@@ -18,7 +18,7 @@ Result = tuple[State, Sequence[Output]]
 
 ASKING = ("gathering", "voting")
 """Phases in which regions owe answers."""
-BEAT_OPEN = (*ASKING, "auditing", "ruling")
+BEAT_OPEN = (*ASKING, "auditing", "reviewing", "ruling")
 """Phases in which a beat is not decided yet."""
 
 
@@ -100,9 +100,11 @@ def resume(state: State, event: Resume) -> Result:
     outputs += merges(after, 0)
     tracks = after.round.tracks if after.round else after.tracks
     if after.phase == "directing":
-        outputs.append(AskDirector(opened))
+        outputs.append(AskDirector(opened, after.exchanges))
     elif after.phase == "auditing" and after.beat:
         outputs.append(Audit(after.beat, after.round.vector if after.round else after.vector, tracks))
+    elif after.phase == "reviewing" and after.beat and after.round:
+        outputs.append(Review(after.beat, after.round.vector, tracks))
     elif after.phase == "ruling" and after.beat:
         outputs.append(MakeRuling(after.beat, after.tracks))
     elif after.phase in ASKING:

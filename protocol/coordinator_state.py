@@ -25,6 +25,11 @@ from protocol.messages import (
 COMMIT_AS_PROPOSED = "no-negotiation"
 """The behaviour flag under which first proposals are committed as they are: to see what negotiation is for."""
 
+CRITIC_OBJECTS = "critic"
+"""The behaviour flag under which the critic has a vote on what all four accept; journals from before it had one lack it."""
+SENT_BACK = 2
+"""How often the critic may object to what one region does in a beat."""
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -39,6 +44,7 @@ class Member:
         answered: whether it has answered the open question: proposed while proposals are gathered, voted in a round.
         violations: what it objected to in this round.
         decisions: its planner's answers for this beat.
+        sent_back: how often the critic has objected to what it does in this beat.
     """
 
     region: Region
@@ -50,6 +56,7 @@ class Member:
     answered: bool = False
     violations: tuple[Violation, ...] = ()
     decisions: tuple[Decided, ...] = ()
+    sent_back: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +65,16 @@ class CoordinatorState:
 
     phase: str = "idle"
     opened: TakeOpened | None = None
+    exchanges: tuple[Decided, ...] = ()
+    """Those of the director with a language model, until it has briefed."""
     brief: Brief | None = None
     beat: BeatOpened | None = None
     round: RoundOpened | None = None
     end_state: EndState | None = None
+    ending: EndState | None = None
+    """How the open beat ends with what was audited, while the critic looks at it."""
+    faulted: str = ""
+    """Digest of the vector that the critic has objected to last in the open beat."""
     members: tuple[Member, ...] = tuple(Member(region) for region in REGIONS)
     committed: tuple[tuple[str, tuple[Track, ...]], ...] = ()
     """(digest of the vector, tracks), for every beat so far."""

@@ -30,8 +30,8 @@ def _runs(holds: Flags) -> tuple[Indices, Indices, Flags, Flags]:
     """
     moves = ~holds
     after_hold = np.concatenate(([True], holds[:-1]))
-    starts = np.flatnonzero(moves & after_hold)
-    ends = np.flatnonzero(holds & ~after_hold)
+    starts = (moves & after_hold).nonzero()[0]
+    ends = (holds & ~after_hold).nonzero()[0]
     return starts, ends, holds[starts + 1], after_hold[ends - 1]
 
 
@@ -52,15 +52,15 @@ def monotone_slopes(spans: Floats, rises: Floats, holds: Flags) -> Floats:
     secants = rises / spans
     slopes = np.zeros(rises.size)
     before, after = secants[:-2], secants[1:-1]
-    inner = np.flatnonzero(((before > 0) & (after > 0)) | ((before < 0) & (after < 0)))
+    inner = (((before > 0) & (after > 0)) | ((before < 0) & (after < 0))).nonzero()[0]
     h0, h1 = spans[inner], spans[inner + 1]
     w0, w1 = 2.0 * h1 + h0, h1 + 2.0 * h0
     slopes[inner + 1] = 1.0 / ((w0 / before[inner] + w1 / after[inner]) / (w0 + w1))
     starts, ends, lone_start, lone_end = _runs(holds)
-    near, far = starts, np.where(lone_start, starts, starts + 1)
-    slopes[starts] = _end_slope(spans[near], spans[far], secants[near], secants[far])
-    near, far = ends - 1, np.where(lone_end, ends - 1, ends - 2)
-    slopes[ends] = _end_slope(spans[near], spans[far], secants[near], secants[far])
+    near = np.concatenate((starts, ends - 1))
+    far = np.concatenate((np.where(lone_start, starts, starts + 1), np.where(lone_end, ends - 1, ends - 2)))
+    both = _end_slope(spans[near], spans[far], secants[near], secants[far])
+    slopes[starts], slopes[ends] = both[: starts.size], both[starts.size :]
     return slopes
 
 
@@ -123,7 +123,7 @@ def bezier_shape(handles: Floats, u: Floats) -> Floats:
         p = np.where(error == 0, p, target)
         if done.any():
             result[place[done]] = p[done]
-            going = np.flatnonzero(~done)
+            going = (~done).nonzero()[0]
             if not going.size:
                 break
             place = place.take(going)

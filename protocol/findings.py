@@ -24,6 +24,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "C03": "what is rendered is not the committed motion (S4)",
         "R01": "this version's machines say something else than the journal",
         "R02": "this version's machines do not allow what the journal holds",
+        "R03": "this version would ask a language model something else than the journal holds",
     }
 )
 """Stable codes, and what they stand for."""

@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 
 from protocol.channels import REGIONS
 from protocol.completeness import FilmPast
-from protocol.coordinator_state import COMMIT_AS_PROPOSED
+from protocol.coordinator_state import COMMIT_AS_PROPOSED, CRITIC_OBJECTS, SENT_BACK
+from protocol.exchanges import ExchangesPast
 from protocol.findings import Finding
 from protocol.journal import Record
 from protocol.keyframes import Track
 from protocol.messages import (
     COORDINATOR,
+    CRITIC,
     DIRECTOR,
     Aborted,
     Accepted,
@@ -53,12 +55,15 @@ class _Past:
     proposed: dict[str, Proposed] = field(default_factory=dict)
     versions: set[tuple[str, int, int, str]] = field(default_factory=set)
     votes: dict[str, tuple[int, str, bool]] = field(default_factory=dict)
+    sent_back: dict[str, int] = field(default_factory=dict)
+    """How often the critic has objected to what a region does in the open beat."""
     committed: dict[int, str] = field(default_factory=dict)
     ended: tuple[Track, ...] = ()
     """The tracks of the last beat that was committed."""
     incarnations: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REGIONS, 1))
     numbers: dict[tuple[str, int], int] = field(default_factory=dict)
     film: FilmPast = field(default_factory=FilmPast)
+    exchanges: ExchangesPast = field(default_factory=ExchangesPast)
 
 
 def history(records: Sequence[Record], *, complete: bool = True) -> list[Finding]:
@@ -89,6 +94,7 @@ def _check(past: _Past, record: Record) -> list[tuple[str, str]]:
         wrong.append(("H06", f"{type(message).__name__} comes after TakeClosed, with which a journal ends"))
     elif past.opened is not None or isinstance(message, TakeOpened):
         wrong += _placed(past, message)
+        wrong += [("H04", text) for text in past.exchanges.check(message, past.beat.beat if past.beat else None)]
         wrong += past.film.check(record.sender, record.receivers, message, len(past.committed))
     _remember(past, message)
     return wrong
@@ -105,7 +111,7 @@ def _signed(past: _Past, record: Record) -> list[tuple[str, str]]:
         said = record.message.role
     elif isinstance(record.message, (Proposed, Rejoined)):
         said = record.message.region
-    wrong = record.sender not in (COORDINATOR, DIRECTOR, *REGIONS) or said != record.sender
+    wrong = record.sender not in (COORDINATOR, DIRECTOR, CRITIC, *REGIONS) or said != record.sender
     return [("H05", f"{record.sender} sends {type(record.message).__name__} in the name of {said}")] if wrong else []
 
 
@@ -187,7 +193,26 @@ def _round_opened(past: _Past, message: RoundOpened) -> list[tuple[str, str]]:
 def _voted(past: _Past, message: Accepted | Objected) -> list[tuple[str, str]]:
     if past.round is None or message.round != past.round.round or message.vector != past.round.vector.digest:
         return [("H04", f"{message.role} votes on a vector that is not on the table")]
-    return [("H04", f"{message.role} votes twice in round {message.round}")] if message.role in past.votes else []
+    wrong = [("H04", f"{message.role} votes twice in round {message.round}")] if message.role in past.votes else []
+    return wrong + (_criticised(past, message) if message.role == CRITIC else [])
+
+
+def _criticised(past: _Past, message: Accepted | Objected) -> list[tuple[str, str]]:
+    """The critic votes on what all four accept, and sends nothing back that could not come to an end without a ruling."""
+    wrong = []
+    if not _is_reviewed(past) or not all(past.votes.get(region, (0, "", False))[2] for region in REGIONS):
+        wrong.append(("H04", f"the critic votes in round {message.round}, where it is not asked"))
+    named = dict.fromkeys(violation.yields for violation in message.violations) if isinstance(message, Objected) else ()
+    again = [region for region in named if past.sent_back.get(region, 0) >= SENT_BACK]
+    return wrong + [("H04", f"the critic sends {region} back once more in beat {message.beat}") for region in again]
+
+
+def _is_reviewed(past: _Past) -> bool:
+    """Whether the critic has a say in the open round."""
+    flags = past.opened.flags if past.opened else ()
+    if past.round is None or CRITIC_OBJECTS not in flags or COMMIT_AS_PROPOSED in flags:
+        return False
+    return past.opened is not None and past.round.round + 2 <= past.opened.rounds
 
 
 def _ruled(past: _Past, message: Ruled) -> list[tuple[str, str]]:
@@ -232,6 +257,8 @@ def _committed(past: _Past, message: Committed) -> list[tuple[str, str]]:
         as_proposed = past.opened is not None and COMMIT_AS_PROPOSED in past.opened.flags
         if not agreed and not as_proposed:
             wrong.append(("H03", f"beat {message.beat} is committed although not all four regions accepted its vector"))
+        if _is_reviewed(past) and not past.votes.get(CRITIC, (0, "", False))[2]:
+            wrong.append(("H03", f"beat {message.beat} is committed although the critic has not accepted its vector"))
     return wrong
 
 
@@ -244,7 +271,7 @@ def _remember(past: _Past, message: Message) -> None:
         past.film.resume(message.versions)
     elif isinstance(message, BeatOpened):
         past.beat, past.round, past.ruled = message, None, None
-        past.proposed, past.votes = {}, {}
+        past.proposed, past.votes, past.sent_back = {}, {}, {}
     elif isinstance(message, Proposed):
         past.proposed[message.region] = message
         past.versions.add((message.region, message.incarnation, message.revision, message.digest))
@@ -252,6 +279,9 @@ def _remember(past: _Past, message: Message) -> None:
         past.round, past.votes = message, {}
     elif isinstance(message, (Accepted, Objected)):
         past.votes[message.role] = (message.round, message.vector, isinstance(message, Accepted))
+        if isinstance(message, Objected) and message.role == CRITIC:
+            for region in {violation.yields for violation in message.violations}:
+                past.sent_back[region] = past.sent_back.get(region, 0) + 1
     elif isinstance(message, Ruled):
         past.ruled = message
     elif isinstance(message, Committed):
@@ -276,9 +306,9 @@ def _tracks(past: _Past, message: Committed) -> tuple[Track, ...]:
 
 
 def planners(records: Sequence[Record]) -> dict[str, int]:
-    """How often each planner was asked."""
+    """How often each planner has decided."""
     counts: dict[str, int] = {}
     for record in records:
-        if isinstance(record.message, Decided):
+        if isinstance(record.message, Decided) and record.message.final:
             counts[record.message.planner] = counts.get(record.message.planner, 0) + 1
     return counts

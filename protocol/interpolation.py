@@ -133,12 +133,12 @@ class CompiledCurves:
         ends[self.firsts[start + 1 : end + 1] - 1 - here.start] = times.size
         lengths = ends - begins
 
-        u = (times - np.repeat(self.times[here], lengths).reshape(end - start, times.size)).reshape(-1)
+        u = (times - self.times[here].repeat(lengths).reshape(end - start, times.size)).reshape(-1)
         np.maximum(u, 0.0, out=u)
-        u /= np.repeat(self.spans[here], lengths)
+        u /= self.spans[here].repeat(lengths)
         result = np.zeros_like(u)
         for row in self.polynomial[::-1, here]:
-            result += np.repeat(row, lengths)
+            result += row.repeat(lengths)
             result *= u
         if self.bezier[here].any():
             samples, segments = _samples_in(self.bezier[here], lengths)
@@ -147,10 +147,10 @@ class CompiledCurves:
         if self.spring[here].any():
             samples, segments = _samples_in(self.spring[here], lengths)
             result[samples] = self.rises[here].take(segments) * spring_shape(u.take(samples))
-        result += np.repeat(self.values[here], lengths)
+        result += self.values[here].repeat(lengths)
         # No sum above can be -0.0 and neither can a bound: of two zeros the processor may return either.
-        np.maximum(result, np.repeat(self.lows[here], lengths), out=result)
-        np.minimum(result, np.repeat(self.highs[here], lengths), out=result)
+        np.maximum(result, self.lows[here].repeat(lengths), out=result)
+        np.minimum(result, self.highs[here].repeat(lengths), out=result)
         return result
 
 
@@ -251,9 +251,9 @@ def sample_smooth(curves: Sequence[tuple[Floats, Floats]], times: Floats) -> Flo
     """
     firsts = np.array([0, *accumulate(len(own) for own, _ in curves)])
     joined = [np.concatenate(part) for part in zip(*curves, strict=True)]
-    ranges = np.array([(values.min(), values.max()) for _, values in curves])
-    modes: list[Mode] = ["smooth"] * int(firsts[-1])
-    return _compile_joined(firsts, joined[0], joined[1], modes, None, ranges).sample(times)
+    ranges = np.array([extreme.reduceat(joined[1], firsts[:-1]) for extreme in (np.minimum, np.maximum)]).T
+    codes = np.repeat(np.array([_SMOOTH]), firsts[-1])
+    return _compile_joined(firsts, joined[0], joined[1], codes, None, ranges).sample(times)
 
 
 def compile_curve(curve: Curve) -> CompiledCurve:
@@ -287,7 +287,7 @@ def compile_arrays(
     count = len(modes)
     if times.shape != (count,) or values.shape != (count,):
         raise ValueError(f"{times.size} times, {values.size} values and {count} modes are not the keyframes of a curve")
-    return CompiledCurve(_compile_joined(np.array([0, count]), times, values, modes, handles, np.array([[low, high]])))
+    return CompiledCurve(_compile_joined(np.array([0, count]), times, values, _coded(modes), handles, np.array([[low, high]])))
 
 
 def _compile(curves: Sequence[Sequence[Keyframe]], ranges: Sequence[tuple[float, float]]) -> CompiledCurves:
@@ -297,20 +297,24 @@ def _compile(curves: Sequence[Sequence[Keyframe]], ranges: Sequence[tuple[float,
         total += len(keys)
         firsts[place + 1] = total
     keyframes = [key for keys in curves for key in keys]
-    modes = [key.mode for key in keyframes]
+    codes = _coded([key.mode for key in keyframes])
     handles = None
-    if "bezier" in modes:
+    if (codes == _BEZIER).any():
         handles = np.zeros((total, 4))
         for row, key in enumerate(keyframes):
             if key.handles is not None:
                 handles[row] = key.handles
     times = np.array([key.time for key in keyframes], dtype=np.float64)
     values = np.array([key.value for key in keyframes], dtype=np.float64)
-    return _compile_joined(firsts, times, values, modes, handles, np.array(ranges, dtype=np.float64).reshape(-1, 2))
+    return _compile_joined(firsts, times, values, codes, handles, np.array(ranges, dtype=np.float64).reshape(-1, 2))
+
+
+def _coded(modes: Sequence[Mode]) -> Indices:
+    return np.array([_CODES[mode] for mode in modes], dtype=np.int64)
 
 
 def _compile_joined(
-    firsts: Indices, times: Floats, values: Floats, modes: Sequence[Mode], handles: Floats | None, ranges: Floats
+    firsts: Indices, times: Floats, values: Floats, codes: Indices, handles: Floats | None, ranges: Floats
 ) -> CompiledCurves:
     """Keyframes of several curves, one after the other, each curve with its range: float64 [curves, 2]."""
     lengths = firsts[1:] - firsts[:-1]
@@ -323,12 +327,12 @@ def _compile_joined(
         raise ValueError(f"no value lies in a range whose low is above its high: {ranges.tolist()}")
     # Adding 0.0 turns -0.0 into 0.0, so that the sign of a zero is settled here and not by the processor.
     times = times + 0.0
-    low, high = np.repeat(ranges[:, 0] + 0.0, lengths), np.repeat(ranges[:, 1] + 0.0, lengths)
+    low, high = (ranges[:, 0] + 0.0).repeat(lengths), (ranges[:, 1] + 0.0).repeat(lengths)
     values = np.minimum(np.maximum(values + 0.0, low), high)
     spans = np.empty_like(times)
     spans[:-1] = times[1:] - times[:-1]
     spans[lasts] = 1.0
-    late = np.flatnonzero(spans <= 0)
+    late = (spans <= 0).nonzero()[0]
     if late.size:
         raise ValueError(f"keyframe at {times[late[0] + 1]} s does not come after {times[late[0]]} s")
     following = np.empty_like(values)
@@ -336,12 +340,12 @@ def _compile_joined(
     following[lasts] = values[lasts]
     rises = following - values
 
-    codes = np.array([_CODES[mode] for mode in modes], dtype=np.int64)
+    codes = codes.copy()
     codes[lasts] = _HOLD
     holds, bezier = codes == _HOLD, codes == _BEZIER
     polynomial = _SHAPE_COLUMNS.take(codes, axis=1) * rises
     for code, slopes in ((_SMOOTH, monotone_slopes), (_CUBIC, catmull_rom_slopes)):
-        here = np.flatnonzero(codes == code)
+        here = (codes == code).nonzero()[0]
         if here.size:
             slope = slopes(spans, rises, holds)
             leaving = slope[here] * spans[here]
@@ -411,4 +415,4 @@ def frame_times(count: int, fps: Fraction, first: int = 0) -> Floats:
 
 def _samples_in(wanted: Flags, lengths: Indices) -> tuple[Indices, Indices]:
     """The samples in wanted segments, and the segment of each, from how many samples each segment has."""
-    return np.flatnonzero(np.repeat(wanted, lengths)), np.repeat(np.flatnonzero(wanted), lengths[wanted])
+    return wanted.repeat(lengths).nonzero()[0], wanted.nonzero()[0].repeat(lengths[wanted])

@@ -7,7 +7,7 @@ the float that is nearest to a whole number of ten-thousandths. They survive any
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -88,6 +88,21 @@ class Keyframe(Frozen):
         return self
 
 
+_set = object.__setattr__
+_WITHOUT_HANDLES = frozenset(get_args(Mode)) - {"bezier"}
+_FIELDS = {"time", "value", "mode", "handles", "source"}
+
+
+def _made(time: float, value: float, mode: Mode, source: int) -> Keyframe:
+    """A keyframe without handles from what the model would find nothing wrong with: thousands are made for every beat."""
+    made = object.__new__(Keyframe)
+    _set(made, "__dict__", {"time": time, "value": value, "mode": mode, "handles": None, "source": source})
+    _set(made, "__pydantic_fields_set__", _FIELDS)
+    _set(made, "__pydantic_extra__", None)
+    _set(made, "__pydantic_private__", None)
+    return made
+
+
 class Curve(Frozen):
     """One channel's keyframes over one beat, in order of time, the first at 0.
 
@@ -148,7 +163,19 @@ class Track(Frozen):
 
 def key(time: float, value: float, mode: Mode = "smooth", source: int = 0, **more: Any) -> Keyframe:
     """A keyframe at the nearest exact decimals."""
-    return Keyframe(time=exact(time), value=exact(value), mode=mode, source=source, **more)
+    time = round(time * PLACES) / PLACES + 0.0  # as `exact` does: thousands are made for every beat
+    value = round(value * PLACES) / PLACES + 0.0
+    in_range = -MAX_SECONDS <= time <= MAX_SECONDS and -MAX_SECONDS <= value <= MAX_SECONDS
+    if more or not in_range or mode not in _WITHOUT_HANDLES or type(source) is not int or not 0 <= source < MAX_SOURCES:
+        return Keyframe(time=time, value=value, mode=mode, source=source, **more)
+    return _made(time, value, mode, source)
+
+
+def replaced(one: Keyframe, *, time: float | None = None, value: float | None = None, source: int | None = None) -> Keyframe:
+    """A keyframe with another time, value or source, at the nearest exact decimals; its mode stays."""
+    time, value = one.time if time is None else time, one.value if value is None else value
+    more = {} if one.handles is None else {"handles": one.handles}
+    return key(time, value, one.mode, one.source if source is None else source, **more)
 
 
 def make_track(region: Region, curves: Iterable[Curve], sources: Iterable[Source]) -> Track:

@@ -29,10 +29,13 @@ from protocol.film_messages import FilmOpened as FilmOpened
 from protocol.film_messages import Merged as Merged
 from protocol.film_messages import RendererChanged as RendererChanged
 from protocol.keyframes import Decimal4, Frozen, Track
+from protocol.language_model import LanguageModel as LanguageModel
 
 COORDINATOR = "coordinator"
 DIRECTOR = "director"
 CRITIC = "critic"
+OF_CRITIC = "intent-"
+"""What the critic objects to begins with this, before the name of the act that is asked for."""
 
 Rung = Literal["kept", "projected", "scaled", "rested", "held"]
 RUNGS: tuple[Rung, ...] = get_args(Rung)
@@ -201,6 +204,7 @@ class TakeOpened(Frozen):
         configuration: text of every table by file name.
         versions: software versions, for the record.
         parent: the take that this one revises; None for a take of its own.
+        language_model: what its planners ask; None if they are the embedded ones.
     """
 
     take: Identifier
@@ -214,6 +218,7 @@ class TakeOpened(Frozen):
     configuration: dict[str, Annotated[str, Field(max_length=2_000_000)]]
     versions: dict[str, str]
     parent: Parent | None = None
+    language_model: LanguageModel | None = None
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -240,14 +245,19 @@ class BeatOpened(Frozen):
 class Decided(Frozen):
     """What a planner was asked and answered: in the journal before it is used, so that nothing is asked twice.
 
+    A planner that asks a language model has each of their exchanges in a message of its own, before the one with what it
+    decided.
+
     Attributes:
         beat: the beat it is for; None for the director's brief.
         role: who asked.
         incarnation: of the asking role.
         round: 0 for the opening proposal, else the round that it answers.
         planner: which planner answered.
-        request: digest of everything that the answer may depend on.
-        reply: the answer, JSON.
+        request: digest of everything that the answer may depend on; of an exchange, of what was asked.
+        reply: the answer, JSON; of an exchange, whatever came back.
+        asked: what a language model was asked, JSON; empty where none was.
+        final: whether this is the decision; False for an exchange with a language model on the way to it.
     """
 
     beat: Count | None
@@ -257,6 +267,16 @@ class Decided(Frozen):
     planner: Identifier
     request: Digest
     reply: Annotated[str, Field(max_length=4_000_000)]
+    asked: Annotated[str, Field(max_length=4_000_000)] = ""
+    final: bool = True
+
+    @model_validator(mode="after")
+    def _is_what_it_says(self) -> Self:
+        if not self.final and not self.asked:
+            raise ValueError(f"an exchange of {self.role} does not say what was asked")
+        if self.asked and self.request != digest(self.asked):
+            raise ValueError(f"the request of {self.role} is not the digest of what was asked")
+        return self
 
 
 class Proposed(Frozen):

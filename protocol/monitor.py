@@ -25,6 +25,7 @@ from protocol.journal import Record
 from protocol.machine import Machine
 from protocol.messages import (
     COORDINATOR,
+    CRITIC,
     DIRECTOR,
     MESSAGES,
     Discarded,
@@ -163,7 +164,7 @@ def monitor(records: Sequence[Record]) -> list[Finding]:
         if isinstance(record.message, Discarded):
             continue
         kind = type(record.message).__name__
-        if record.sender not in (COORDINATOR, DIRECTOR, *REGIONS, *cast.renderers):
+        if record.sender not in (COORDINATOR, DIRECTOR, CRITIC, *REGIONS, *cast.renderers):
             findings.append(Finding("M01", record.seq, f"{record.sender} has no part in the protocol"))
             continue
         for role, before, after in _seen(cast, record):
@@ -171,7 +172,7 @@ def monitor(records: Sequence[Record]) -> list[Finding]:
                 continue
             given_up.add(role)
             phases = ", ".join(sorted({phase for phase, _ in before.ways}))
-            speaks = record.sender in (role, DIRECTOR) or (role == DISPATCHER.role and record.sender == COORDINATOR)
+            speaks = record.sender in (role, DIRECTOR, CRITIC) or (role == DISPATCHER.role and record.sender == COORDINATOR)
             findings.append(
                 Finding("M01", record.seq, f"{role} cannot {'send' if speaks else 'receive'} {kind} in phase {phases}")
             )
@@ -185,7 +186,7 @@ def _seen(cast: _Cast, record: Record) -> list[Seen]:
         return [_sends(cast.renderers, record.sender, kind), _dispatcher(cast, cast.dispatcher.receives(kind))]
     if record.sender == COORDINATOR and kind in _OF_DISPATCHER:
         return _said_by_dispatcher(cast, record)
-    if record.sender in (COORDINATOR, DIRECTOR):
+    if record.sender in (COORDINATOR, DIRECTOR, CRITIC):
         before = cast.coordinator
         cast.coordinator = before.sends(kind)
         steps = [(COORDINATOR, before, cast.coordinator)]

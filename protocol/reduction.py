@@ -24,6 +24,8 @@ _COARSE = 4
 """How many times coarser than the tolerance the first polyline may be: smooth keyframes follow a curve better than chords."""
 _NEAR = 1.5
 """Times the tolerance by which a smooth curve may miss the samples that its keyframes were chosen for."""
+_FEW = 32
+"""Points that are gone through one by one faster than as an array."""
 _ATTEMPTS = 8
 """How often points are chosen more finely, or a span widened; what is still off then shows in judgement."""
 
@@ -40,22 +42,66 @@ def knots(times: NDArray[np.float64], values: NDArray[np.float64], tolerance: fl
         Ascending indices, the first and the last point always among them; only the first if all values are within the
         tolerance of it.
     """
-    if (np.abs(values - values[0]) <= tolerance * 0.5).all():
-        return [0]
-    kept, open_spans = {0, len(values) - 1}, [(0, len(values) - 1)]
-    while open_spans:
-        start, stop = open_spans.pop()
-        if stop - start < 2:
-            continue
-        inner = slice(start + 1, stop)
-        share = (times[inner] - times[start]) / (times[stop] - times[start])
-        away = np.abs(values[inner] - (values[start] + (values[stop] - values[start]) * share))
-        worst = int(np.argmax(away))
-        if away[worst] > tolerance:
-            middle = start + 1 + worst
-            kept.add(middle)
-            open_spans += [(start, middle), (middle, stop)]
-    return sorted(kept)
+    return Polyline(times, values).within(tolerance)
+
+
+class Polyline:
+    """The points of one curve that carry it, for one tolerance after the other, each finer than the last.
+
+    Where a stretch is split does not depend on the tolerance, only whether it is: so a finer polyline goes on where the
+    coarser one stopped.
+    """
+
+    def __init__(self, times: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+        self._times, self._values = times, values
+        self._plain: tuple[list[float], list[float]] = [], []
+        self._span = float(np.abs(values - values[0]).max())
+        self._kept: list[int] = []
+        self._leaves: list[tuple[float, int, int, int]] = []
+
+    def within(self, tolerance: float) -> list[int]:
+        """Indices, as :func:`knots` gives them; no coarser than any before."""
+        if self._span <= tolerance * 0.5:
+            return [0]
+        if not self._kept:
+            self._plain = self._times.tolist(), self._values.tolist()
+            self._kept = [0, len(self._values) - 1]
+            self._leaves = [self._measured(0, len(self._values) - 1)]
+        open_leaves, self._leaves = self._leaves, []
+        while open_leaves:
+            leaf = open_leaves.pop()
+            away, start, middle, stop = leaf
+            if away > tolerance:
+                self._kept.append(middle)
+                if middle - start > 1:
+                    open_leaves.append(self._measured(start, middle))
+                if stop - middle > 1:
+                    open_leaves.append(self._measured(middle, stop))
+            else:
+                self._leaves.append(leaf)
+        self._kept.sort()
+        return list(self._kept)
+
+    def _measured(self, start: int, stop: int) -> tuple[float, int, int, int]:
+        """How far the farthest point between two others lies from the straight line through them, and which it is."""
+        times, values = self._plain
+        begin, base = times[start], values[start]
+        span, rise = times[stop] - begin, values[stop] - base
+        if stop - start <= _FEW:
+            farthest, worst = -1.0, start
+            for n, (time, value) in enumerate(zip(times[start + 1 : stop], values[start + 1 : stop], strict=True), start + 1):
+                off = abs(value - (base + rise * ((time - begin) / span)))
+                if off > farthest:
+                    farthest, worst = off, n
+            return farthest, start, worst, stop
+        away = self._times[start + 1 : stop] - begin
+        away /= span
+        away *= rise
+        away += base
+        np.subtract(self._values[start + 1 : stop], away, out=away)
+        np.abs(away, out=away)
+        worst = int(away.argmax())
+        return float(away[worst]), start, start + 1 + worst, stop
 
 
 def fitted(times: NDArray[np.float64], values: NDArray[np.float64], tolerance: float) -> list[tuple[float, float]]:
@@ -74,6 +120,7 @@ def all_fitted(
 ) -> list[list[tuple[float, float]]]:
     """The same for several curves sampled at the same times, each with its tolerance: much faster than one by one."""
     chosen: list[list[int]] = [[] for _ in rows]
+    lines = [Polyline(times, row) for row in rows]
     pending = list(range(len(rows)))
     coarse = float(_COARSE)
     for _ in range(_ATTEMPTS):
@@ -81,7 +128,7 @@ def all_fitted(
             break
         for place in pending:
             before = chosen[place]
-            chosen[place] = knots(times, rows[place], tolerances[place] * coarse)
+            chosen[place] = lines[place].within(tolerances[place] * coarse)
             if len(chosen[place]) <= len(before):
                 # Straight pieces need no more points, but a smooth curve rounds the corners between them: confine that.
                 near = {n + step for n in before for step in (-1, 0, 1)}

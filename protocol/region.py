@@ -61,11 +61,16 @@ class Judge:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A track, why it is as it is, and the planner's answer that it follows from."""
+    """A track, why it is as it is, and the planner's answer that it follows from.
+
+    Attributes:
+        exchanges: with a language model, in order, that led to that answer.
+    """
 
     decided: Decided
     track: Track
     why: str
+    exchanges: tuple[Decided, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,8 @@ class Thought:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The answer to `Judge`: what is broken, and a revised track where the region yields."""
+    """The answer to `Judge`: what is broken, and a revised track where the region yields; the same as before if that is all
+    that it can do."""
 
     beat: int
     round: int
@@ -160,15 +166,19 @@ def _proposal(state: RegionState, revision: Revision, round_: int) -> Proposed:
 
 def _propose(state: RegionState, event: Thought) -> Result:
     proposal = _proposal(state, event.revision, 0)
-    decided = event.revision.decided
-    after = replace(state, phase="waiting", proposal=proposal, decisions=(*state.decisions, decided))
-    return after, _telling(state, decided, proposal)
+    new = _undecided(state, event.revision)
+    after = replace(state, phase="waiting", proposal=proposal, decisions=(*state.decisions, *new))
+    return after, _telling(*new, proposal)
 
 
-def _telling(state: RegionState, decided: Decided, *messages: Proposed | Objected) -> tuple[Send, ...]:
-    """The decision first, unless it is in the journal already."""
-    known = any(decided.request == earlier.request for earlier in state.decisions)
-    return tuple(Send((COORDINATOR,), message) for message in (*(() if known else (decided,)), *messages))
+def _undecided(state: RegionState, revision: Revision) -> tuple[Decided, ...]:
+    """The exchanges that led to a decision and then that itself, but for what is in the journal already."""
+    known = {earlier.request for earlier in state.decisions}
+    return tuple(decided for decided in (*revision.exchanges, revision.decided) if decided.request not in known)
+
+
+def _telling(*messages: Decided | Proposed | Accepted | Objected) -> tuple[Send, ...]:
+    return tuple(Send((COORDINATOR,), message) for message in messages)
 
 
 def _judge(state: RegionState, event: Received) -> Result:
@@ -189,7 +199,9 @@ def _accept(state: RegionState, event: Judged) -> Result:
         incarnation=state.incarnation,
         vector=state.round.vector.digest,
     )
-    return replace(state, phase="waiting"), (Send((COORDINATOR,), vote),)
+    # What it has thought about without finding anything better is told all the same: nobody is asked the same again.
+    new = _undecided(state, event.revision) if event.revision is not None else ()
+    return replace(state, phase="waiting", decisions=(*state.decisions, *new)), _telling(*new, vote)
 
 
 def _object(state: RegionState, event: Judged) -> Result:
@@ -206,8 +218,9 @@ def _object(state: RegionState, event: Judged) -> Result:
     if revision is None or (state.proposal is not None and state.proposal.round == state.round.round):
         return replace(state, phase="waiting"), (Send((COORDINATOR,), vote),)
     proposal = _proposal(state, revision, state.round.round)
-    after = replace(state, phase="waiting", proposal=proposal, decisions=(*state.decisions, revision.decided))
-    return after, _telling(state, revision.decided, proposal, vote)
+    new = _undecided(state, revision)
+    after = replace(state, phase="waiting", proposal=proposal, decisions=(*state.decisions, *new))
+    return after, _telling(*new, proposal, vote)
 
 
 def _adopt_ruling(state: RegionState, event: Received) -> Result:
@@ -332,7 +345,7 @@ REGION: Machine[RegionState] = Machine(
             _propose,
         ),
         Row("waiting", "RoundOpened", "", None, "judging", ("Judge",), _judge),
-        Row("judging", "Judged", "nothing is broken", _content, "waiting", ("Accepted",), _accept),
+        Row("judging", "Judged", "nothing is broken", _content, "waiting", ("Decided", "Accepted"), _accept),
         Row("judging", "Judged", "something is", _broken, "waiting", ("Decided", "Proposed", "Objected"), _object),
         *(
             Row(phase, event, "it comes too late", None, phase, (), _ignore)

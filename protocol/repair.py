@@ -13,8 +13,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from protocol.channels import CHANNELS, INDEX, Region, look_coefficients
+from protocol.channels import CHANNELS, INDEX, NAMES, Region, look_coefficients
 from protocol.constraints import Check, Measure, Samples, bounded
+from protocol.extents import Extents
 from protocol.gaze import hold_and_jump
 from protocol.keyframes import Track
 from protocol.messages import EndState, Violation
@@ -52,8 +53,14 @@ def repaired(seen: View, checks: Iterable[Check], regions: Iterable[Region], cle
     )
     for turn in range(PASSES):
         changed = False
+        between = () if turn else seen.between
+        extents = Extents.of(samples, between)
         for check in mine:
-            changed |= _repair(samples, seen, check, turn, clearance)
+            if not isinstance(check.rule, Drift) and not extents.allow(check):
+                continue
+            if _repair(samples, seen, check, turn, clearance):
+                changed = True
+                extents = Extents.of(samples, between)
         look_coefficients(samples)
         if not changed:
             break
@@ -98,9 +105,11 @@ def repair_tracks(
 
 def violations(seen: View, checks: Iterable[Check]) -> list[Violation]:
     """What a beat breaks, by the strict measure of negotiation."""
+    extents = Extents.of(seen.samples)
     found = [
         violation
         for check in checks
+        if extents.allow(check)
         for violation in check.violations(seen.samples, RATE, strict=True, first=seen.first, last=seen.last)
     ]
     for _, more in _between_frames(seen, checks):
@@ -112,11 +121,14 @@ def _between_frames(seen: View, checks: Iterable[Check]) -> list[tuple[Check, li
     """What is broken only between two frames, by curves that do not go straight from one to the other."""
     if seen.bent is None:
         return []
-    bent = {name for name, row in INDEX.items() if seen.bent[row].any()}
+    bent = {NAMES[row] for row in np.flatnonzero(seen.bent.any(axis=1))}
+    extents = Extents.of(seen.samples, seen.between)
     found = []
     for check in checks:
         rule = check.rule
         if isinstance(rule, (Speed, Acceleration, Drift, Range)) or _derived(rule) or not bent.intersection(rule.names()):
+            continue
+        if not extents.allow(check):
             continue
         for samples in seen.between:
             broken = check.violations(samples, RATE, strict=True, first=seen.first, last=seen.last)
@@ -141,10 +153,11 @@ def _repair(samples: Samples, seen: View, check: Check, turn: int, clearance: fl
     """Repair one rule; whether there was anything to repair."""
     rule = check.rule
     if isinstance(rule, Drift):
-        before = samples.copy()
+        rows = [INDEX[name] for name in rule.gives]
+        before = samples[rows]
         hold_and_jump(samples, check, RATE, seen.first)
-        _hold_the_end(samples, seen, [INDEX[name] for name in rule.gives])
-        return not np.array_equal(before, samples)
+        _hold_the_end(samples, seen, rows)
+        return not np.array_equal(before, samples[rows])
     changed = False
     measures = check.measures(samples, RATE, strict=True)
     for measure in _with_between(measures, seen, check) if turn == 0 else measures:

@@ -24,9 +24,11 @@ from protocol.coordination import (
     Briefed,
     Broke,
     DeadlineFired,
+    Exchanged,
     MakeRuling,
     MergeBeat,
     Resume,
+    Reviewed,
     RulingMade,
     StageSet,
     Start,
@@ -55,6 +57,7 @@ from protocol.keyframes import Track, exact
 from protocol.machine import HasPhase, LocalError, Machine, PeerError, Received, Send
 from protocol.messages import (
     COORDINATOR,
+    CRITIC,
     DIRECTOR,
     Aborted,
     Accepted,
@@ -161,9 +164,9 @@ class Replay:
             self._guarded(DISPATCHER.role, record, self._brought_to_dispatcher)
         elif isinstance(message, OF_DISPATCHER):
             self._guarded(DISPATCHER.role, record, self._said_by_dispatcher)
-        elif record.sender not in (COORDINATOR, DIRECTOR, *REGIONS):
+        elif record.sender not in (COORDINATOR, DIRECTOR, CRITIC, *REGIONS):
             self._diverge(record.sender, Finding("R02", record.seq, f"{record.sender} has no part in the protocol"))
-        elif record.sender in (COORDINATOR, DIRECTOR):
+        elif record.sender not in REGIONS:
             self._guarded(COORDINATOR, record, self._said_by_coordinator)
             for region in REGIONS:
                 if region in record.receivers:
@@ -254,7 +257,10 @@ class Replay:
             self._begin_again()
             self.coordinate(Resume(tuple(sorted(message.versions.items()))))
         elif isinstance(message, Decided) and not self.due:
-            self.coordinate(Briefed(message, Brief.model_validate_json(message.reply)))
+            briefed = message.final
+            self.coordinate(Briefed(message, Brief.model_validate_json(message.reply)) if briefed else Exchanged(message))
+        elif isinstance(message, (Accepted, Objected)) and not self.due:  # the critic's
+            self.coordinate(Reviewed(message.violations if isinstance(message, Objected) else ()))
         elif isinstance(message, DeadlinePassed) and not self.due:
             self.coordinate(DeadlineFired(message.region, message.incarnation, message.beat, message.round))
         elif isinstance(message, TakeClosed) and not self.due and message.outcome == "stopped":
@@ -276,7 +282,7 @@ class Replay:
                     events += self.work_out(output)
                 elif isinstance(output, MergeBeat):
                     self._to_merge.append(output)
-                # What the director was asked and answered is the next record.
+                # What the director was asked and answered, or the critic makes of a vector, is the next record.
 
     def work_out(self, asked: Audit | MakeRuling) -> list[Audited | RulingMade]:
         """The answer to what the coordinator asks its host; none if it cannot be worked out, upon which the take aborts."""
@@ -412,14 +418,17 @@ class Replay:
 def _answer(state: RegionState, said: Sequence[Message]) -> Thought | Judged | None:
     """The decision behind what a region has said since it was last asked; None while it has not finished."""
     last = said[-1]
-    decided = next((m for m in said if isinstance(m, Decided)), None)
+    exchanges = tuple(m for m in said if isinstance(m, Decided) and not m.final)
+    decided = next((m for m in said if isinstance(m, Decided) and m.final), None)
     proposed = next((m for m in said if isinstance(m, Proposed)), None)
     revision = None
     if proposed is not None:
-        known = decided or (state.decisions[-1] if state.decisions else None)
+        known = decided or next((earlier for earlier in reversed(state.decisions) if earlier.final), None)
         if known is None:
             raise ValueError(f"{state.region} proposes without a decision")
-        revision = Revision(known, proposed.track, proposed.why)
+        revision = Revision(known, proposed.track, proposed.why, exchanges)
+    elif decided is not None and state.proposal is not None:  # it can do no more than it does
+        revision = Revision(decided, state.proposal.track, state.proposal.why, exchanges)
     if isinstance(last, Proposed) and last.round == 0:
         assert revision is not None
         return Thought(last.beat, last.incarnation, revision)

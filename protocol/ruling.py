@@ -12,6 +12,7 @@ too. With all four held, nothing moves, and a beat is only ever committed if its
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
 from protocol.channels import CHANNELS, PRECEDENCE, REGIONS, WRITABLE, Region
 from protocol.constraints import Constraints
@@ -123,8 +124,12 @@ def _held(track: Track, start: Mapping[str, float], seconds: float) -> Track:
 
 def keep(region: Region, values: Mapping[str, float]) -> Track:
     """A track that stays at the given values."""
-    curves = [Curve(channel=name, keys=(key(0.0, values[name], "hold"),)) for name in WRITABLE[region]]
-    return make_track(region, curves, (Source(gesture="hold"),))
+    return make_track(region, [_staying(name, values[name]) for name in WRITABLE[region]], (Source(gesture="hold"),))
+
+
+@lru_cache(maxsize=1024)
+def _staying(name: str, value: float) -> Curve:
+    return Curve(channel=name, keys=(key(0.0, value, "hold"),))
 
 
 _LADDER: tuple[tuple[Rung, Callable[[Track, Mapping[str, float], float], Track]], ...] = (

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from functools import reduce
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -21,7 +21,7 @@ from pydantic import Field, model_validator
 
 from protocol.channels import CHANNELS, INDEX, NAMES, REGIONS, WRITABLE, look_coefficients
 from protocol.constraints import Samples
-from protocol.interpolation import frame_times, sample_curve, sample_curves
+from protocol.interpolation import CompiledCurves, compile_curves, frame_times, sample_curve, sample_curves
 from protocol.keyframes import PLACES, Curve, Decimal4, Frozen, Source, Track, exact, key, make_track
 from protocol.messages import EndState, Tracks, require_tracks
 from protocol.reduction import TOLERANCES, knots
@@ -104,28 +104,27 @@ def view(end_state: EndState, tracks: Sequence[Track], seconds: float) -> View:
     """
     first = round(end_state.seconds * RATE)
     last = first + math.floor(seconds * RATE + 1e-6) + 1
-    count = last + round(HOLD * RATE)
-    times = (np.arange(count) - first) / RATE
-    past, present = times[:first] + end_state.seconds, np.minimum(times[first:], seconds)
-    samples = np.zeros((len(NAMES), count))
-    _fill(samples[:, first:], tracks, present)
+    samples = np.zeros((len(NAMES), last + round(HOLD * RATE)))
     if first:
-        _fill(samples[:, :first], end_state.tracks, past)
-    moving = [curve for track in tracks for curve in track.curves if len(curve.keys) > 1]
+        _fill(samples[:, :first], end_state.tracks, (np.arange(first) - first) / RATE + end_state.seconds)
+    moving = _still(samples[:, first:], tracks)
     if not moving:
         look_coefficients(samples)
         return View(samples, first, last)
     rows = np.array([INDEX[curve.channel] for curve in moving])
     frames = last - first
-    times = np.arange(frames * _PARTS) / (RATE * _PARTS)
-    parts = sample_curves(moving, np.minimum(times, seconds)).reshape(len(moving), frames, _PARTS)
-    tolerances = np.array([TOLERANCES[CHANNELS[curve.channel].unit] for curve in moving])[:, np.newaxis]
-    ends = samples[rows, first : last + 1]
+    times = np.minimum(np.arange(frames * _PARTS) / (RATE * _PARTS), seconds)
+    compiled = compile_curves(moving)
+    sampled = compiled.sample(np.append(times, seconds))
+    parts = sampled[:, :-1].reshape(len(moving), frames, _PARTS)
+    ends = np.concatenate((parts[:, :, 0], sampled[:, -1:]), axis=1)
+    samples[rows, last:] = sampled[:, -1:]
+    tolerances = np.array([TOLERANCES[CHANNELS[curve.channel].unit] for curve in moving])
     rises = ends[:, 1:] - ends[:, :-1]
-    lines = [ends[:, :-1] + rises * (part / _PARTS) for part in range(_PARTS)]
-    strays = np.abs(parts[:, :, 1:] - np.stack(lines[1:], axis=2)).max(axis=2) > _STRAY * tolerances
+    away = [np.abs(parts[:, :, part] - (ends[:, :-1] + rises * (part / _PARTS))) for part in range(1, _PARTS)]
+    strays = reduce(np.maximum, away) > _STRAY * tolerances[:, np.newaxis]
     strays[:, -1] = False  # the beat ends within this frame
-    samples[rows, first : last + 1] = _with_peaks(moving, ends, parts, seconds)
+    samples[rows, first : last + 1] = _with_peaks(moving, compiled, ends, parts, tolerances, seconds)
     look_coefficients(samples)
     if not strays.any():
         return View(samples, first, last)
@@ -144,58 +143,79 @@ def _between(samples: Samples, rows: NDArray[np.int64], first: int, parts: Sampl
 
 def _fill(samples: Samples, tracks: Sequence[Track], times: Samples) -> None:
     """Write the values of tracks at times into the rows of their channels."""
-    moving = []
-    for track in tracks:
-        for curve in track.curves:
-            if len(curve.keys) == 1:
-                samples[INDEX[curve.channel]] = curve.keys[0].value
-            else:
-                moving.append(curve)
+    moving = _still(samples, tracks)
     if moving:
         samples[[INDEX[curve.channel] for curve in moving]] = sample_curves(moving, times)
 
 
-def _with_peaks(moving: Sequence[Curve], ends: Samples, parts: Samples, seconds: float) -> Samples:
+def _still(samples: Samples, tracks: Sequence[Track]) -> list[Curve]:
+    """Write the values of curves that do not move into their channels' rows, which are at 0; the others are left."""
+    moving = []
+    for track in tracks:
+        for curve in track.curves:
+            if len(curve.keys) == 1:
+                if curve.keys[0].value:
+                    samples[INDEX[curve.channel]] = curve.keys[0].value
+            else:
+                moving.append(curve)
+    return moving
+
+
+def _with_peaks(
+    moving: Sequence[Curve], compiled: CompiledCurves, ends: Samples, parts: Samples, tolerances: Samples, seconds: float
+) -> Samples:
     """What curves reach between two frames, beyond the values at both, put into the nearer frame; never into the first.
 
     Args:
         moving: the curves.
+        compiled: the same, ready for sampling.
         ends: float64 [curves, frames + 1], their values at the frames of a beat and the first after it.
         parts: float64 [curves, frames, parts], their values within each frame.
+        tolerances: float64 [curves], how far beyond is not worth showing.
         seconds: the beat's length.
     """
     frames = parts.shape[1]
     low, high = np.minimum(ends[:, :-1], ends[:, 1:]), np.maximum(ends[:, :-1], ends[:, 1:])
-    tolerances = np.array([TOLERANCES[CHANNELS[curve.channel].unit] for curve in moving])
-    beyond = np.maximum(parts.max(axis=2) - high, low - parts.min(axis=2)) > tolerances[:, np.newaxis]
+    inner = [parts[:, :, part] for part in range(_PARTS)]
+    beyond = np.maximum(reduce(np.maximum, inner) - high, low - reduce(np.minimum, inner)) > tolerances[:, np.newaxis]
     reached = [
         (place, frame + part / _PARTS, float(parts[place, frame, part]))
         for place, frame in np.argwhere(beyond).tolist()
         for part in range(1, _PARTS)
     ]
-    reached += [(place, time * RATE, value) for place, curve in enumerate(moving) for time, value in _quick(curve, seconds)]
+    # Keyframes within the beat; most of them stay between the frames beside them.
+    places = np.repeat(np.arange(len(moving)), np.diff(compiled.firsts))
+    at, values = compiled.times * RATE, compiled.values
+    near = np.minimum(at.astype(np.int64), frames - 1)
+    away = np.maximum(values - high[places, near], low[places, near] - values)
+    shown_at = np.flatnonzero((away > tolerances[places]) & (compiled.times <= seconds))
+    reached += zip(places[shown_at].tolist(), at[shown_at].tolist(), values[shown_at].tolist(), strict=True)
+    for n in np.flatnonzero(compiled.spans < 1 / RATE).tolist():
+        place = int(places[n])
+        reached += [
+            (place, time * RATE, value) for time, value in _quick(moving[place], n - int(compiled.firsts[place]), seconds)
+        ]
     peaks = []
-    for place, at, value in reached:
-        frame = min(int(at), frames - 1)
-        away = max(value - float(high[place, frame]), float(low[place, frame]) - value)
-        if away > tolerances[place]:
-            peaks.append((away, place, at, value))
+    for place, time, value in reached:
+        frame = min(int(time), frames - 1)
+        beyond_both = max(value - float(high[place, frame]), float(low[place, frame]) - value)
+        if beyond_both > tolerances[place]:
+            peaks.append((beyond_both, place, time, value))
     shown = ends.copy()
     # The smaller ones first, so that the largest stands where two fall on the same frame.
-    for _, place, at, value in sorted(peaks):
-        shown[place, min(max(round(at), 1), frames)] = value
+    for _, place, time, value in sorted(peaks):
+        shown[place, min(max(round(time), 1), frames)] = value
     return shown
 
 
-def _quick(curve: Curve, seconds: float) -> list[tuple[float, float]]:
-    """Times and values of a curve's keyframes within a beat, and of places between those that are less than a frame apart."""
-    found = [(k.time, k.value) for k in curve.keys if k.time <= seconds]
-    short = [(a, b) for a, b in pairwise(curve.keys) if b.time - a.time < 1 / RATE and a.mode in ("bezier", "cubic")]
-    times = [a.time + (b.time - a.time) * part / _PARTS for a, b in short for part in range(1, _PARTS)]
+def _quick(curve: Curve, segment: int, seconds: float) -> list[tuple[float, float]]:
+    """Times and values of places within a segment that may bulge, as far as the beat goes."""
+    begin, end = curve.keys[segment : segment + 2]
+    if begin.mode not in ("bezier", "cubic"):
+        return []
+    times = [begin.time + (end.time - begin.time) * part / _PARTS for part in range(1, _PARTS)]
     times = [time for time in times if time <= seconds]
-    if times:
-        found += zip(times, sample_curve(curve, np.array(times)).tolist(), strict=True)
-    return found
+    return list(zip(times, sample_curve(curve, np.array(times)).tolist(), strict=True)) if times else []
 
 
 def end_state(seen: View, end: Sequence[Track], seconds: float) -> EndState:
@@ -211,17 +231,17 @@ def end_state(seen: View, end: Sequence[Track], seconds: float) -> EndState:
     times = span - np.arange(frames, -1, -1) / RATE
     # The beat ends somewhere between two frames: the past is told in whole frames before that moment.
     share = seconds * RATE - (seen.last - 1 - seen.first)
+    rows = seen.samples[:, seen.last - 1 - frames : seen.last + 1]
+    past = rows[:, :-1] + (rows[:, 1:] - rows[:, :-1]) * share
+    # The last keyframe is what the next beat starts from: the curve's exact end.
+    lasts = _values_at([curve for track in end for curve in track.curves], seconds)
     tracks = []
     for track in end:
         curves = []
         for curve in track.curves:
             tolerance = TOLERANCES[CHANNELS[curve.channel].unit]
-            row = seen.samples[INDEX[curve.channel], seen.last - 1 - frames : seen.last + 1]
-            values = row[:-1] + (row[1:] - row[:-1]) * share
+            values, last = past[INDEX[curve.channel]], lasts[curve.channel]
             points = [(float(times[n]), float(values[n])) for n in knots(times, values, tolerance)]
-            # The last keyframe is what the next beat starts from: the curve's exact end.
-            last = value_at(curve, seconds)
-            values[-1] = last
             if len(points) == 1 or (len(points) == 2 and exact(points[0][1]) == last == exact(points[-1][1])):
                 keys = [key(0, last, "hold")]
             else:
@@ -233,9 +253,17 @@ def end_state(seen: View, end: Sequence[Track], seconds: float) -> EndState:
 
 def value_at(curve: Curve, time: float) -> float:
     """A curve's value at one time, as an exact decimal."""
-    if len(curve.keys) == 1 or time >= curve.keys[-1].time:
-        return curve.keys[-1].value
-    return exact(float(sample_curve(curve, np.array([time]))[0]))
+    return _values_at([curve], time)[curve.channel]
+
+
+def _values_at(curves: Sequence[Curve], time: float) -> dict[str, float]:
+    """The values of curves at one time, as exact decimals, by channel."""
+    found = {curve.channel: curve.keys[-1].value for curve in curves}
+    going = [curve for curve in curves if len(curve.keys) > 1 and time < curve.keys[-1].time]
+    if going:
+        sampled = sample_curves(going, np.array([time]))[:, 0].tolist()
+        found.update((curve.channel, exact(value)) for curve, value in zip(going, sampled, strict=True))
+    return found
 
 
 def last_values(state: EndState) -> dict[str, float]:

@@ -10,6 +10,8 @@ then the models check every field. A refusal names the place, such as `Proposed.
 
 from __future__ import annotations
 
+import contextlib
+
 from typing import Any, TypeVar
 
 import msgpack
@@ -27,6 +29,8 @@ MAX_MESSAGE = 16 * 2**20
 _MAX_MAPS = MAX_MESSAGE // 40
 # With what they hold, keyframes take more than seven bytes for each value; a value in memory may take a hundred.
 _MAX_VALUES = MAX_MESSAGE // 6
+# What is not longer cannot hold so many maps or values, since each takes a byte at least.
+_SHORT = min(_MAX_MAPS, _MAX_VALUES // 2)
 _MAX_MAP = 1024
 _MAX_DEPTH = 32
 _MOST_TRACKS = 32  # of the beat that is negotiated: four regions, a few rounds
@@ -102,6 +106,11 @@ def unpack(data: bytes, limit: int = MAX_MESSAGE) -> Any:
     """
     if len(data) > limit:
         raise WireError(f"{len(data)} bytes are more than the {limit} that are allowed here")
+    if len(data) <= _SHORT:
+        with contextlib.suppress(ValueError, TypeError):
+            found = msgpack.unpackb(data, use_list=False, **_limits(data))
+            if msgpack.packb(found) == data:
+                return found  # so no name occurred twice
     maps = values = 0
 
     def to_tuple(items: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -131,11 +140,7 @@ def unpack(data: bytes, limit: int = MAX_MESSAGE) -> Any:
             use_list=False,
             object_pairs_hook=to_dict,
             list_hook=to_tuple,
-            ext_hook=_refuse_extension,
-            max_array_len=min(MAX_KEYFRAMES, len(data)),  # room is made for as many as are claimed
-            max_map_len=_MAX_MAP,
-            max_bin_len=0,
-            max_ext_len=0,
+            **_limits(data),
         )
     except WireError:
         raise
@@ -145,6 +150,16 @@ def unpack(data: bytes, limit: int = MAX_MESSAGE) -> Any:
         raise WireError("nested deeper than any message") from error
     except ValueError as error:  # cut off, malformed, a limit passed, text that is not UTF-8, a key that is not text
         raise WireError(f"not a well-formed message: {str(error) or 'unknown code byte'}") from error
+
+
+def _limits(data: bytes) -> dict[str, Any]:
+    return {
+        "ext_hook": _refuse_extension,
+        "max_array_len": min(MAX_KEYFRAMES, len(data)),  # room is made for as many as are claimed
+        "max_map_len": _MAX_MAP,
+        "max_bin_len": 0,
+        "max_ext_len": 0,
+    }
 
 
 class KnownTracks:

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from agents.regions import Judgements
+from agents.regions import Judgements, Planner
 from configs.cluster import Profile
 from protocol.coordinator_state import CoordinatorState
+from protocol.messages import LanguageModel, TakeOpened
 from runtime.coordinating import CoordinatorHost
 from runtime.dispatching import Renderers
 from runtime.filming import Film
@@ -37,7 +38,9 @@ class Play:
         begin: starts or resumes the take.
         film: where frames go; None if the take is not rendered.
         stopped: asked again and again; a reason ends the take.
+        planner_for: makes what a region decides with, where regions live in this process.
         resumed: tells this run's processes from those of the runs before it; empty for the first.
+        language_model: what its planners ask; None if they are the embedded ones.
     """
 
     take: str
@@ -47,7 +50,9 @@ class Play:
     begin: Callable[[CoordinatorHost], None]
     film: Film | None
     stopped: Callable[[], str | None]
+    planner_for: Callable[[TakeOpened], Planner]
     resumed: str = ""
+    language_model: LanguageModel | None = None
 
 
 class Base(Protocol):

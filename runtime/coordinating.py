@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from functools import partial
+from typing import Any
 
 import structlog
 
+from agents.critic.objecting import objections
+from agents.exchange import DirectorAgent, Exchange, Stopped, unheard
 from agents.regions import Judgements
 from configs.tables import Tables
 from protocol import link
-from protocol.brief import Brief
 from protocol.channels import REGIONS, Region
 from protocol.coordination import (
     Arm,
@@ -21,10 +23,13 @@ from protocol.coordination import (
     Briefed,
     Broke,
     DeadlineFired,
+    Exchanged,
     Install,
     MakeRuling,
     MergeBeat,
     Resume,
+    Review,
+    Reviewed,
     RulingMade,
     StageSet,
     Start,
@@ -38,12 +43,15 @@ from protocol.keyframes import Track, exact
 from protocol.machine import PeerError, Received, Send
 from protocol.messages import (
     COORDINATOR,
+    DIRECTOR,
+    Accepted,
     BeatOpened,
     Decided,
     Discarded,
     EndState,
     FilmOpened,
     Message,
+    Objected,
     Rejoined,
     TakeClosed,
     TakeOpened,
@@ -52,25 +60,12 @@ from protocol.messages import (
 from protocol.replay import Folded
 from protocol.ruling import rule
 from protocol.timeline import end_state, rest, view
-from protocol.wire import WireError, decode, encode
+from protocol.wire import WireError, encode
 from runtime.dispatching import DispatchHost
 from runtime.hosts import Carrier, speaker
 from runtime.sequencer import Sequencer
 
 log = structlog.get_logger()
-
-
-class DirectorAgent(Protocol):
-    """Refines the direction into a brief."""
-
-    @property
-    def name(self) -> str:
-        """What the journal calls its planner."""
-        ...
-
-    def brief(self, opened: TakeOpened) -> Brief:
-        """The brief of a take."""
-        ...
 
 
 class CoordinatorHost:
@@ -155,8 +150,10 @@ class CoordinatorHost:
         if film is not None and self._state.film is None:
             self._step(StageSet(film))
 
-    def hear(self, event: Filmed | FilmBroke) -> None:
-        """What became of the frames."""
+    def hear(self, event: Filmed | FilmBroke | Exchanged | Briefed | Stop | Broke) -> None:
+        """What became of the frames, or what the director has to say."""
+        if isinstance(event, Briefed) and self._state.phase == "directing" and self._state.opened is not None:
+            self._carrier.foresee(self._state.opened, event.brief)
         self._advance(event)
 
     def stop(self, reason: str) -> None:
@@ -200,7 +197,7 @@ class CoordinatorHost:
         if self._state.phase == "closed":
             return  # nothing takes effect any more, and the journal ends with the take
         try:
-            message = decode(body)
+            message = self._carrier.read(body)
             if speaker(message) != region:
                 raise PeerError(f"{region} speaks as {speaker(message)}")
             if isinstance(message, Rejoined) != (epoch == 0):
@@ -279,9 +276,13 @@ class CoordinatorHost:
             assert self._dispatch is not None
             self._dispatch.merge(output)
         elif isinstance(output, AskDirector):
-            return self._answered(self._ask_director, output.opened, "the director failed")
+            if output.opened.language_model is None:
+                return self._answered(self._briefed, output, "the director failed")
+            self._carrier.ponder(partial(self._ask_director, output))
         elif isinstance(output, Audit):
             return self._answered(self._audit, output, "the audit failed")
+        elif isinstance(output, Review):
+            return self._review(output)
         elif isinstance(output, MakeRuling):
             return self._answered(self._rule, output, "no ruling could be made")
         return None
@@ -290,6 +291,8 @@ class CoordinatorHost:
         """What a piece of work says; should it fail, the take is to end and say so."""
         try:
             return work(asked)
+        except Stopped:
+            raise
         except Exception as error:
             log.exception(failed)
             return Broke(_clean(f"{failed}: {error}"))
@@ -305,25 +308,48 @@ class CoordinatorHost:
         if isinstance(output.message, TakeClosed) and self._dispatch is not None:
             self._dispatch.close()
 
-    def _ask_director(self, opened: TakeOpened) -> Briefed:
-        brief = self._director.brief(opened)
-        asked = [opened.direction, opened.seconds, opened.emotion, list(opened.flags)]
+    def _ask_director(self, asked: AskDirector, hear: Callable[[Any], None]) -> None:
+        """Have a director think that asks a language model; each exchange is journaled before the next one begins."""
+        refused: list[Exception] = []
+
+        def note(exchange: Exchange) -> None:
+            try:
+                hear(Exchanged(_decided(self._director.name, exchange.request, exchange.reply, exchange.asked)))
+            except Exception as error:
+                refused.append(error)
+                raise
+
+        try:
+            event = self._answered(partial(self._briefed, note=note), asked, "the director failed")
+        except Stopped as stopped:
+            event = Stop(_clean(str(stopped)))
+        if refused:
+            raise refused[0]  # the journal takes no more, whatever the director made of that
+        hear(event)
+
+    def _briefed(self, asked: AskDirector, note: Callable[[Exchange], None] = unheard) -> Briefed:
+        opened = asked.opened
+        known = {decided.request: decided.reply for decided in asked.known}
+        brief = self._director.brief(opened, known, note)
+        about: list[Any] = [opened.direction, opened.seconds, opened.emotion, list(opened.flags)]
         if opened.parent is not None:
-            asked += [digest(opened.parent), opened.seed, opened.fps, digest(opened.configuration)]
-        decided = Decided(
-            beat=None,
-            role="director",
-            incarnation=1,
-            round=0,
-            planner=self._director.name,
-            request=digest(asked),
-            reply=brief.model_dump_json(),
-        )
-        return Briefed(decided, brief)
+            about += [digest(opened.parent), opened.seed, opened.fps, digest(opened.configuration)]
+        if opened.language_model is not None:
+            about += [opened.language_model, opened.seed, digest(opened.configuration)]
+        return Briefed(_decided(self._director.name, digest(about), brief.model_dump_json()), brief)
 
     def _audit(self, asked: Audit) -> Audited:
         seen, found = self._judgements.of(asked.beat, asked.vector, asked.tracks)
         return Audited(found, end_state(seen, asked.tracks, _length(asked.beat)))
+
+    def _review(self, asked: Review) -> Reviewed:
+        """What the critic misses; one that fails misses nothing, for the beat is as good as without it."""
+        try:
+            seen, _ = self._judgements.of(asked.beat, asked.vector, asked.tracks)
+            return Reviewed(objections(asked.beat.intent, seen, self._tables))
+        except Exception:
+            log.exception("the critic failed", beat=asked.beat.beat)
+            return Reviewed(())
 
     def _rule(self, asked: MakeRuling) -> RulingMade:
         seconds = _length(asked.beat)
@@ -341,10 +367,26 @@ def _length(beat: BeatOpened) -> float:
     return exact(beat.intent.end - beat.intent.start)
 
 
+def _decided(planner: str, request: str, reply: str, asked: str = "") -> Decided:
+    """What the director has decided, or exchanged with a language model."""
+    return Decided(
+        beat=None,
+        role=DIRECTOR,
+        incarnation=1,
+        round=0,
+        planner=planner,
+        request=request,
+        reply=reply,
+        asked=asked,
+        final=not asked,
+    )
+
+
 def _clean(text: str) -> str:
     """A text that can be sent, whatever an error has put into it."""
     return text.encode("utf-8", "replace").decode()[:400]
 
 
 def _author(message: Message) -> str:
-    return message.role if isinstance(message, Decided) else COORDINATOR
+    """In whose name a message is journaled: the director and the critic are asked here."""
+    return message.role if isinstance(message, (Decided, Accepted, Objected)) else COORDINATOR

@@ -18,6 +18,7 @@ from protocol.channels import CHANNELS, REGIONS, SIGNS
 from protocol.conversation import WIDTH
 from protocol.debugging.explanation import Complaint, Explanation, Key, Version, visible
 from protocol.keyframes import Source
+from protocol.messages import OF_CRITIC
 from protocol.rules import Acceleration, Drift, RuleSet, Speed, TurnBlink
 from protocol.wire import plain
 
@@ -156,6 +157,8 @@ class Told:
         if settled.how == "revised" and settled.complaints:
             to = list(dict.fromkeys(region for each in settled.complaints for region in _regions(each, why)))
             names = ", ".join(dict.fromkeys(each.violation.constraint for each in settled.complaints))
+            if all(each.violation.constraint.startswith(OF_CRITIC) for each in settled.complaints):
+                return f"{why.region} did more of what the critic missed ({_act(names)}); {was}"
             return f"{why.region} gave way to {' and '.join(to) or 'a rule of their own'} ({names}); {was}"
         key = why.keys[-1]
         if len(why.keys) > 1 and (why.keys[0].mode == "hold" or why.keys[0].value == key.value):
@@ -370,6 +373,8 @@ def _regions(complaint: Complaint, why: Explanation) -> list[str]:
 def _breach(complaint: Complaint) -> str:
     """A constraint, where it was broken and by how much."""
     found, rule = complaint.violation, complaint.rule
+    if found.constraint.startswith(OF_CRITIC):
+        return f"{_act(found.constraint)}, {found.start:.2f}-{found.end:.2f} s: {found.measured:.2f} of it is seen, of 1"
     unit = SIGNS[CHANNELS[found.channels[0]].unit]
     if isinstance(rule, Drift):
         unit, what = " s", "the gaze sweeps along for"
@@ -385,6 +390,11 @@ def _breach(complaint: Complaint) -> str:
     bound = "at most" if found.measured > found.bound else "at least"
     span = f"{found.start:.2f}-{found.end:.2f} s"
     return f"{found.constraint}, {span}: {what} {found.measured:.2f}{unit}, {bound} {found.bound:.2f}{unit}"
+
+
+def _act(constraints: str) -> str:
+    """What the critic missed, by the names of its objections."""
+    return constraints.replace(OF_CRITIC, "").replace("_", " ")
 
 
 def _sourced(key: Key) -> str:

@@ -7,43 +7,97 @@ waits nor schedules: a base (`runtime.inline`, `runtime.onray`) delivers envelop
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
 
 import structlog
 
 from protocol import link
+from protocol.brief import Brief
 from protocol.channels import Region
 from protocol.coordination import Arm
 from protocol.machine import PeerError, Received, Send
-from protocol.messages import COORDINATOR, Message, Rejoined
+from protocol.messages import COORDINATOR, Message, Rejoined, TakeOpened
 from protocol.region import REGION, Judge, Judged, Propose, RegionState, Thought, Wake
 from protocol.wire import encode
 
 log = structlog.get_logger()
 
 
-class Carrier(Protocol):
-    """What a host may ask of its base."""
+class Post(Protocol):
+    """What any host may ask of its base."""
 
     def carry(self, envelope: link.Envelope) -> None:
         """Bring an envelope to its receiver; it may be lost, repeated or overtaken on the way."""
         ...
 
     def read(self, body: bytes) -> Message:
-        """The message in a body from the coordinator: decoded, or known from another role that it was sent to as well."""
-        ...
-
-    def arm(self, deadline: Arm) -> None:
-        """Give the coordinator a `DeadlineFired` if the deadline passes."""
+        """The message in a body: decoded, or known from another role that it was sent to as well."""
         ...
 
     def watch(self, role: str) -> None:
         """See to it that the role is asked to resend if what it sent stays unacknowledged."""
         ...
 
+
+class Carrier(Post, Protocol):
+    """What the coordinator's host may ask of its base besides."""
+
+    def arm(self, deadline: Arm) -> None:
+        """Give the coordinator a `DeadlineFired` if the deadline passes."""
+        ...
+
     def install(self, region: Region, *, fallback: bool) -> None:
         """From now on bring the region's envelopes to its fallback, or back to the region itself."""
         ...
+
+    def ponder(self, work: Callable[[Callable[[Any], None]], None]) -> None:
+        """Do what may wait for answers from elsewhere; it is given what to call with each event for the coordinator."""
+        ...
+
+    def foresee(self, opened: TakeOpened, brief: Brief) -> None:
+        """Let those who think for the regions know what is coming, if they care to begin with it."""
+        ...
+
+
+class Outbox:
+    """Carries for a region: at once, or when it is let go.
+
+    Args:
+        post: who carries.
+    """
+
+    def __init__(self, post: Post) -> None:
+        self._post = post
+        self._held: list[Callable[[], None]] | None = None
+
+    def hold(self) -> None:
+        """From now on keep everything back."""
+        self._held = []
+
+    def let_go(self) -> None:
+        """Let everything go that was kept back, in its order, and keep nothing back from now on."""
+        held, self._held = self._held or [], None
+        for action in held:
+            action()
+
+    def carry(self, envelope: link.Envelope) -> None:
+        """Put an envelope on its way."""
+        self._do(lambda: self._post.carry(envelope))
+
+    def watch(self, role: str) -> None:
+        """Have a role resend while it owes something."""
+        self._do(lambda: self._post.watch(role))
+
+    def read(self, body: bytes) -> Message:
+        """The message in a body."""
+        return self._post.read(body)
+
+    def _do(self, action: Callable[[], None]) -> None:
+        if self._held is None:
+            action()
+        else:
+            self._held.append(action)
 
 
 class Thinker(Protocol):
@@ -55,6 +109,19 @@ class Thinker(Protocol):
 
     def judge(self, asked: Judge) -> Judged:
         """What a vector breaks as the region sees it, and a revised track if it yields."""
+        ...
+
+
+@runtime_checkable
+class Foreseeing(Protocol):
+    """A thinker that may begin to think about beats to come, and has to hear when nobody waits for that any more."""
+
+    def foresee(self, opened: TakeOpened, brief: Brief) -> None:
+        """Begin; it returns at once."""
+        ...
+
+    def close(self) -> None:
+        """The take is over."""
         ...
 
 
@@ -74,7 +141,7 @@ class RegionHost:
         fallback: it waits to be told, instead of asking.
     """
 
-    def __init__(self, region: Region, agent: Thinker, carrier: Carrier, nonce: str = "", *, fallback: bool = False) -> None:
+    def __init__(self, region: Region, agent: Thinker, carrier: Post, nonce: str = "", *, fallback: bool = False) -> None:
         self._region = region
         self._agent = agent
         self._carrier = carrier

@@ -2,26 +2,35 @@
 
 Nothing here waits. What is sent arrives in order and at once, unless a faulty network is given, which loses, repeats and
 delays by its seed; then resends and deadlines take their turn on the same clock. The same seed gives the same run.
+
+Who asks a language model does wait, so in such a take regions that are asked at the same time think at the same time, each in a
+thread. What they send meanwhile is held back until all have answered, and then goes out as if they had been asked in turn.
 """
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import heapq
+import threading
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
 
 from agents.chance import Chance
-from agents.regions import LexiconRegion, RegionAgent
+from agents.exchange import Stopped
+from agents.regions import LexiconRegion, Planner, RegionAgent
 from protocol import link
+from protocol.brief import Brief
 from protocol.channels import REGIONS, Region
 from protocol.coordination import Arm
 from protocol.coordinator_state import CoordinatorState
-from protocol.messages import COORDINATOR, ChunkAssigned, Message
-from protocol.wire import decode
+from protocol.messages import COORDINATOR, ChunkAssigned, Message, TakeOpened
+from protocol.wire import KnownTracks, restore, unpack
 from renderer.errors import DeviceLost, RendererError
 from renderer.interface import Frames
 from renderer.motions import Samples
@@ -29,7 +38,7 @@ from runtime.base import Play
 from runtime.coordinating import CoordinatorHost
 from runtime.dispatching import DispatchHost
 from runtime.filming import CHUNK, Film
-from runtime.hosts import RegionHost, Thinker
+from runtime.hosts import Foreseeing, Outbox, RegionHost, Thinker
 from runtime.metrics import Meters, NoMeters
 from runtime.studio import RendererHost, Studio
 
@@ -95,6 +104,10 @@ RENDERER = "renderer-1"
 """What the journal calls the one renderer; one that takes its place has the next number."""
 
 
+_Waiting = tuple[float, int, Callable[[], None], link.Envelope | None]
+"""When something happens, its place among what happens then, what it is, and the envelope that is delivered, if one is."""
+
+
 class InlineRuntime:
     """Runs a take in one thread.
 
@@ -107,6 +120,8 @@ class InlineRuntime:
         stopped: asked between events; a reason ends the take.
         studio: who renders; None if nothing is.
         resumed: tells this run's processes from those of the runs before it; empty for the first.
+        patient: regions may have to wait for answers from elsewhere, so those that are asked at the same time think at the same
+            time.
     """
 
     def __init__(
@@ -119,6 +134,8 @@ class InlineRuntime:
         stopped: Callable[[], str | None] = lambda: None,
         studio: Studio | None = None,
         resumed: str = "",
+        *,
+        patient: bool = False,
     ) -> None:
         self._agents = agents
         self._fallbacks = fallbacks
@@ -127,13 +144,18 @@ class InlineRuntime:
         self._stopped = stopped
         self._now = 0.0
         self._order = 0
-        self._queue: list[tuple[float, int, Callable[[], None]]] = []
+        self._queue: list[_Waiting] = []
         self._watched: set[str] = set()
         self._read: dict[bytes, Message] = {}
+        self._tracks = KnownTracks()
+        self._reading = threading.Lock()
+        self._patient = patient
+        self._threads: ThreadPoolExecutor | None = None
         self._received: dict[Region, int] = dict.fromkeys(REGIONS, 0)
         self._restarts = 0
         self._resumed = resumed
-        self._regions = {region: RegionHost(region, agents[region], self, nonce=self._nonce(region, 0)) for region in REGIONS}
+        self._outboxes = {region: Outbox(self) for region in REGIONS}
+        self._regions = {region: self._host(region, nonce=self._nonce(region, 0)) for region in REGIONS}
         self._played: dict[Region, RegionHost] = {}
         self._studio = RendererHost(studio.render, studio.tally) if studio else None
         self._drawn: dict[int, int] = {}
@@ -165,9 +187,13 @@ class InlineRuntime:
             film: where frames go, if there are any.
         """
         self._film = film
-        begin(self._coordinator)
-        if self._studio:
-            self._dispatch.ready(self._renderer)
+        with self._thinking():
+            begin(self._coordinator)
+            if self._studio:
+                self._dispatch.ready(self._renderer)
+            self._run()
+
+    def _run(self) -> None:
         closed_at: float | None = None
         while self._queue:
             reason = self._stopped()
@@ -177,23 +203,28 @@ class InlineRuntime:
                 closed_at = self._now if closed_at is None else closed_at
                 if not self._coordinator.owes or self._now > closed_at + LINGER_SECONDS:
                     return
-            self._now, _, action = heapq.heappop(self._queue)
-            action()
+            self._now, _, action, envelope = heapq.heappop(self._queue)
+            together = self._same_time(envelope) if self._patient and envelope is not None else ()
+            if together:
+                self._deliver_together(together)
+            else:
+                action()
 
     # ------------------------------------------------------------------------------------------------ what hosts ask for
 
     def carry(self, envelope: link.Envelope) -> None:
         """Put an envelope on its way."""
         for delay in self._network.arrivals(envelope):
-            self._at(delay, lambda: self._deliver(envelope))
+            self._at(delay, lambda: self._deliver(envelope), envelope)
 
     def read(self, body: bytes) -> Message:
-        """The message in a body, decoded once for all regions that it was sent to."""
-        if body not in self._read:
-            self._read[body] = decode(body)
-            while len(self._read) > READ_LATELY:
-                del self._read[next(iter(self._read))]
-        return self._read[body]
+        """The message in a body, decoded once for all that it was sent to; tracks that were proposed are known in a round."""
+        with self._reading:
+            if body not in self._read:
+                self._read[body] = restore(unpack(body), self._tracks)
+                while len(self._read) > READ_LATELY:
+                    del self._read[next(iter(self._read))]
+            return self._read[body]
 
     def arm(self, deadline: Arm) -> None:
         """Fire the deadline when its time has come."""
@@ -208,9 +239,19 @@ class InlineRuntime:
     def install(self, region: Region, *, fallback: bool) -> None:
         """Bring the region's envelopes to a fresh fallback, or back to the region."""
         if fallback:
-            self._played[region] = RegionHost(region, self._fallbacks(region), self, fallback=True)
+            self._played[region] = RegionHost(region, self._fallbacks(region), self._outboxes[region], fallback=True)
         else:
             self._played.pop(region, None)
+
+    def ponder(self, work: Callable[[Callable[[Any], None]], None]) -> None:
+        """Do what waits for answers from elsewhere when its turn has come."""
+        self._at(0.0, lambda: work(self._coordinator.hear))
+
+    def foresee(self, opened: TakeOpened, brief: Brief) -> None:
+        """Let the agents of the regions know what is coming."""
+        for agent in self._agents.values():
+            if isinstance(agent, Foreseeing):
+                agent.foresee(opened, brief)
 
     # ------------------------------------------------------------------------------------- what the dispatcher asks for
 
@@ -273,32 +314,82 @@ class InlineRuntime:
     def _nonce(self, region: Region, restarts: int) -> str:
         return f"{region}-{self._resumed}{restarts}" if self._resumed or restarts else ""
 
-    def _at(self, delay: float, action: Callable[[], None]) -> None:
+    def _host(self, region: Region, nonce: str) -> RegionHost:
+        return RegionHost(region, self._agents[region], self._outboxes[region], nonce=nonce)
+
+    def _at(self, delay: float, action: Callable[[], None], envelope: link.Envelope | None = None) -> None:
         self._order += 1
-        heapq.heappush(self._queue, (self._now + delay, self._order, action))
+        heapq.heappush(self._queue, (self._now + delay, self._order, action, envelope))
+
+    @contextlib.contextmanager
+    def _thinking(self) -> Iterator[None]:
+        """Threads for regions to think in, where that takes long."""
+        if not self._patient:
+            yield
+            return
+        with ThreadPoolExecutor(len(REGIONS), thread_name_prefix="region") as self._threads:
+            yield
+
+    def _same_time(self, first: link.Envelope) -> Sequence[link.Envelope]:
+        """What is delivered next and at the same time, one envelope for each of several regions; none if it is only one."""
+        found = {first.receiver: first}
+        while self._queue:
+            at, _, _, envelope = self._queue[0]
+            if at > self._now or envelope is None or envelope.receiver in found:
+                break
+            if COORDINATOR in (first.receiver, envelope.receiver):
+                break
+            found[envelope.receiver] = envelope
+            heapq.heappop(self._queue)
+        return tuple(found.values()) if len(found) > 1 else ()
+
+    def _deliver_together(self, envelopes: Sequence[link.Envelope]) -> None:
+        """Have several regions take in an envelope each at the same time, and then let go what they send, in their order."""
+        assert self._threads is not None
+        under_way = []
+        for envelope in envelopes:
+            found = self._reached(envelope)
+            if found is None:
+                continue
+            region, host = found
+            self._outboxes[region].hold()
+            context = contextvars.copy_context()
+            under_way.append((region, self._threads.submit(context.run, self._guarded, region, host, envelope)))
+        for _, answered in under_way:
+            answered.result()
+        for region, _ in under_way:
+            self._outboxes[region].let_go()
 
     def _deliver(self, envelope: link.Envelope) -> None:
         if envelope.receiver == COORDINATOR:
             self._coordinator.receive(envelope)
             return
+        found = self._reached(envelope)
+        if found is not None:
+            self._guarded(*found, envelope)
+
+    def _reached(self, envelope: link.Envelope) -> tuple[Region, RegionHost] | None:
+        """The region that an envelope is for, and who plays it; None if its process dies, and the envelope with it."""
         region: Region = envelope.receiver  # type: ignore[assignment]
         self._received[region] += 1
         for crash in [c for c in self._crashes if c.region == region and c.before == self._received[region]]:
             self._crashes.remove(crash)
             self._restart(region)
-            return  # the envelope dies with the process
-        self._guarded(region, self._played.get(region, self._regions[region]), envelope)
+            return None
+        return region, self._played.get(region, self._regions[region])
 
     def _guarded(self, region: Region, host: RegionHost, envelope: link.Envelope) -> None:
         try:
             host.receive(envelope)
+        except Stopped:
+            log.debug("the region's agent was stopped", region=region)
         except Exception:
             # Whatever an agent does wrong, its region is then silent, and the deadline brings in the fallback.
             log.exception("the region's agent failed", region=region)
 
     def _restart(self, region: Region) -> None:
         self._restarts += 1
-        self._regions[region] = RegionHost(region, self._agents[region], self, nonce=self._nonce(region, self._restarts))
+        self._regions[region] = self._host(region, nonce=self._nonce(region, self._restarts))
 
     def _resend(self, role: str) -> None:
         self._watched.discard(role)
@@ -345,10 +436,15 @@ class InlineBase:
         loaded, judgements = play.loaded, play.judgements
         planner = LexiconRegion(loaded.tables)
 
-        def embedded(region: Region) -> RegionAgent:
-            return RegionAgent(region, loaded.tables, loaded.digest, planner, judgements)
+        def played(region: Region, planner_for: Callable[[TakeOpened], Planner]) -> RegionAgent:
+            return RegionAgent(region, loaded.tables, loaded.digest, planner_for, judgements)
 
-        playing: dict[Region, Thinker] = {region: self._agents.get(region) or embedded(region) for region in REGIONS}
+        def embedded(region: Region) -> RegionAgent:
+            return played(region, lambda opened: planner)
+
+        playing: dict[Region, Thinker] = {
+            region: self._agents.get(region) or played(region, play.planner_for) for region in REGIONS
+        }
         runtime = InlineRuntime(
             play.coordinator,
             playing,
@@ -358,7 +454,13 @@ class InlineBase:
             play.stopped,
             self._studio if play.film else None,
             play.resumed,
+            patient=play.language_model is not None,
         )
-        runtime.run(play.begin, play.film)
+        try:
+            runtime.run(play.begin, play.film)
+        finally:
+            for agent in playing.values():
+                if isinstance(agent, Foreseeing):
+                    agent.close()
         self.drawn = runtime.drawn
         return runtime.coordinator.state

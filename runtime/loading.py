@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.exchange import DirectorAgent
 from configs.tables import Tables, build, read_texts
 from protocol.messages import digest
-from runtime.coordinating import DirectorAgent
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +49,29 @@ class Texts:
         return loaded_from(self.texts, self.names)
 
 
-def read_tables(replaced: dict[str, Path] | None = None) -> Texts:
+def read_tables(replaced: dict[str, Path] | None = None, *, prompts: bool = False) -> Texts:
     """Read the files of all tables. If some are the user's own, all are understood at once, to find out whether they are right.
+
+    Args:
+        replaced: the user's own, by the name of the table that they stand for.
+        prompts: with what language models are told.
 
     Raises:
         ConfigError: one of them is wrong.
     """
-    found = Texts(read_texts(replaced), {name: str(path) for name, path in (replaced or {}).items()})
+    found = Texts(read_texts(replaced, prompts=prompts), {name: str(path) for name, path in (replaced or {}).items()})
     if replaced:
         found.load()
     return found
 
 
-def load(replaced: dict[str, Path] | None = None) -> Loaded:
-    """Read all tables.
+def load(replaced: dict[str, Path] | None = None, *, prompts: bool = False) -> Loaded:
+    """Read all tables; see `read_tables`.
 
     Raises:
         ConfigError: one of them is wrong.
     """
-    return Texts(read_texts(replaced), {name: str(path) for name, path in (replaced or {}).items()}).load()
+    return Texts(read_texts(replaced, prompts=prompts), {name: str(path) for name, path in (replaced or {}).items()}).load()
 
 
 def loaded_from(texts: dict[str, str], names: Mapping[str, str] | None = None) -> Loaded:

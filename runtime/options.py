@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from protocol.keyframes import exact
+from protocol.language_model import LanguageModel
 
 MAX_DIRECTION = 20_000
 """Characters of a direction: ten pages."""
@@ -55,6 +56,7 @@ class TakeOptions:
         emotion: emotional colouring apart from the direction.
         rounds: the last allowed round of a beat.
         tables: other files by the name of the table that they stand for.
+        language_model: what the planners ask; None for the embedded ones.
     """
 
     direction: str
@@ -66,6 +68,7 @@ class TakeOptions:
     emotion: str = ""
     rounds: int = ROUNDS
     tables: Mapping[str, Path] = field(default_factory=dict)
+    language_model: LanguageModel | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,13 @@ import shlex
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import IO, Any
 
 import structlog
 
+from agents.critic import Review, review
+from agents.regions import IDLE
 from protocol.constraints import Samples
 from protocol.journal import JournalWriter, Record, compact
 from protocol.messages import (
@@ -29,6 +32,7 @@ from protocol.messages import (
     digest,
 )
 from protocol.timeline import sample
+from protocol.wire import plain
 from runtime.base import Base
 from runtime.hosts import speaker
 from runtime.loading import Loaded
@@ -38,6 +42,9 @@ from runtime.take import Filming, Past, TakeResult, Watch, run_take, versions
 from runtime.take_error import TakeError
 
 log = structlog.get_logger()
+
+REVIEWED_AT = Fraction(60)
+"""Frames per second at which the critic looks at takes: enough to time a saccade."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,7 @@ class Order:
         made_with: what else belongs into its record: how it was asked for, the portrait, the renderer.
         filming: how it is rendered; None if only its motion is wanted.
         past: what there is of it, if it goes on.
+        anew: its past is nowhere on disk yet: it was planned to be compared with others.
     """
 
     opened: TakeOpened
@@ -57,6 +65,7 @@ class Order:
     made_with: Mapping[str, Any] = field(default_factory=dict)
     filming: Filming | None = None
     past: Past | None = None
+    anew: bool = False
 
 
 def plan_to_files(order: Order, files: TakeFiles, base: Base, watch: Watch) -> tuple[TakeResult, Samples]:
@@ -88,11 +97,23 @@ def make_take(order: Order, files: TakeFiles, base: Base, watch: Watch) -> tuple
         if result.closed.outcome != "done" or result.timeline is None:
             raise TakeError(_unfinished(files, _ending(result)))
         samples = sample(result.timeline, fps)
+        said = reviewed(order.opened, order.loaded, result)
+        result = replace(result, review=said)
+        assert result.timeline is not None
         write_timeline(files.timeline, result.timeline)
-        write_record(files.record, {**_summary(order, result), "frames": samples.shape[1], **order.made_with})
+        found = {"frames": samples.shape[1], "review": said.model_dump(mode="json")}
+        write_record(files.record, {**_summary(order, result), **found, **order.made_with})
         direction, seed = " / ".join(order.opened.directions), order.opened.seed
         write_motion(files.motion, samples, fps, direction, seed, lambda: _proceed(files, watch.stopped))
     return result, samples
+
+
+def reviewed(opened: TakeOpened, loaded: Loaded, result: TakeResult) -> Review:
+    """What the critic says of a take that is done; the same at whatever rate it is shown."""
+    assert result.brief is not None
+    assert result.timeline is not None
+    samples = sample(result.timeline, REVIEWED_AT)
+    return review(result.brief, samples, REVIEWED_AT, loaded.tables, idle=IDLE in opened.flags)
 
 
 def resuming(files: TakeFiles) -> str:
@@ -103,7 +124,7 @@ def resuming(files: TakeFiles) -> str:
 @contextlib.contextmanager
 def _begun(order: Order, files: TakeFiles) -> Iterator[None]:
     """The folder of a take that begins or goes on, with a record of what it is asked for."""
-    with contextlib.nullcontext() if order.past else files.begun():
+    with contextlib.nullcontext() if order.past and not order.anew else files.begun():
         began = {"format": "textuportray.take", "version": 1, "take": order.opened.take, "outcome": "unfinished"}
         write_record(files.record, {**began, **order.made_with})
         try:
@@ -218,6 +239,7 @@ def _summary(order: Order, result: TakeResult) -> dict[str, Any]:
         "seconds": result.timeline.seconds if result.timeline else None,
         "flags": list(opened.flags),
         "emotion": opened.emotion,
+        **({"language_model": plain(model)} if (model := opened.language_model) else {}),
         # A take that goes on has them from its journal, whose order is another.
         "versions": dict(sorted(opened.versions.items())),
         "configs": {name: digest(text) for name, text in sorted(order.loaded.texts.items())},

@@ -22,6 +22,7 @@ import structlog
 
 from configs.cluster import DEFAULT, builtin_profiles
 from protocol.journal import Record
+from protocol.language_model import LanguageModel
 from runtime.base import Base
 from runtime.commands.placing import Places, placed
 from runtime.commands.showing import Filmed, Following, Showing
@@ -80,6 +81,7 @@ class Session:
         device: "auto", "cpu" or "cuda"; on Ray, "auto" is "cuda" for renderers that have a GPU, and "cpu" for all others.
         placement: where renderers may run, instead of `workers` and what the profile says.
         opener: opens the renderer in its process, instead of `renderer` and `device`.
+        language_model: what plans the takes; None for the embedded planner. Its server's key is read from the environment.
         debug: whether actors log every event.
 
     Raises:
@@ -98,6 +100,7 @@ class Session:
         device: str = "auto",
         placement: Placement | None = None,
         opener: Callable[[], Opened] | None = None,
+        language_model: LanguageModel | None = None,
         debug: bool = False,
     ) -> None:
         if runtime not in ("ray", "inline"):
@@ -106,7 +109,8 @@ class Session:
             configure(debug=debug)
         self._renderer, self._device = renderer, device
         self._opener = opener or partial(open_renderer, renderer, device)
-        self._tables = read_tables()
+        self._language_model = language_model
+        self._tables = read_tables(prompts=language_model is not None)
         self._loaded = self._tables.load()
         self._opened: Opened | None = None
         self._stack = contextlib.ExitStack()
@@ -169,7 +173,7 @@ class Session:
             RendererError: the portrait cannot be animated.
             TakeError: the take was stopped or failed.
         """
-        wanted = TakeOptions(direction=direction, **asked)
+        wanted = TakeOptions(direction=direction, language_model=self._language_model, **asked)
         progress = Progress(io.StringIO(), time.monotonic)
         with placed(progress) as places:
             options = self._options(portrait, output, film or {}, places)

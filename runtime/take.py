@@ -7,11 +7,14 @@ import platform
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from importlib import metadata
+from typing import Any
 
+from agents.critic import Review
 from agents.regions import IDLE, Judgements
 from protocol.brief import Brief
-from protocol.coordinator_state import COMMIT_AS_PROPOSED, CoordinatorState
+from protocol.coordinator_state import COMMIT_AS_PROPOSED, CRITIC_OBJECTS, CoordinatorState
 from protocol.journal import JournalWriter, Record
 from protocol.messages import FilmOpened, Parent, TakeClosed, TakeOpened, digest
 from protocol.replay import Folded
@@ -22,6 +25,7 @@ from runtime.dispatching import DispatchHost, Merger
 from runtime.filming import Film
 from runtime.loading import Loaded
 from runtime.options import TakeOptions, parse_fps
+from runtime.planners import director_for, region_planner_for, surroundings
 from runtime.sequencer import Sequencer
 from runtime.version import VERSION
 
@@ -37,12 +41,14 @@ class TakeResult:
         timeline: the committed tracks; None if the take ended before its first commit.
         closed: how it ended.
         records: the journal.
+        review: what the critic says of it; None where nobody has asked.
     """
 
     brief: Brief | None
     timeline: Timeline | None
     closed: TakeClosed
     records: tuple[Record, ...]
+    review: Review | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,13 @@ class Watch:
 def versions() -> dict[str, str]:
     """Versions of what a take's result may depend on."""
     found = {"python": platform.python_version(), "textuportray": VERSION}
+    return found | _software()
+
+
+@cache
+def _software() -> dict[str, str]:
+    """What is installed stays what it is while the program runs, and looking it up takes milliseconds."""
+    found = {}
     for name in SOFTWARE:
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[name] = metadata.version(name)
@@ -102,9 +115,11 @@ def versions() -> dict[str, str]:
 
 def opening(options: TakeOptions, loaded: Loaded) -> TakeOpened:
     """The message that opens a take; its id follows from what it is asked for."""
-    flags = ((IDLE,) if options.idle else ()) + (() if options.negotiate else (COMMIT_AS_PROPOSED,))
+    flags = ((IDLE,) if options.idle else ()) + ((CRITIC_OBJECTS,) if options.negotiate else (COMMIT_AS_PROPOSED,))
     performed = [options.direction, options.seconds, options.seed, options.emotion]
-    asked = [*performed, str(options.fps), list(flags), options.rounds, loaded.digest]
+    asked: list[Any] = [*performed, str(options.fps), list(flags), options.rounds, loaded.digest]
+    if options.language_model is not None:
+        asked.append(options.language_model)
     return TakeOpened(
         take=f"take-{digest(asked)[:12]}",
         direction=options.direction,
@@ -116,6 +131,7 @@ def opening(options: TakeOptions, loaded: Loaded) -> TakeOpened:
         rounds=options.rounds,
         configuration=loaded.texts,
         versions=versions(),
+        language_model=options.language_model,
     )
 
 
@@ -138,7 +154,9 @@ def revising(revised: TakeOpened, state: CoordinatorState, note: str, loaded: Lo
         tracks=tuple(tracks for _, tracks in state.committed),
     )
     performed = [note, revised.seconds, revised.seed, revised.emotion]
-    asked = [*performed, revised.fps, list(revised.flags), revised.rounds, loaded.digest, parent]
+    asked: list[Any] = [*performed, revised.fps, list(revised.flags), revised.rounds, loaded.digest, parent]
+    if revised.language_model is not None:
+        asked.append(revised.language_model)
     changed = {
         "take": f"take-{digest(asked)[:12]}",
         "direction": note,
@@ -184,12 +202,15 @@ def run_take(
             sequencer.record((), message)
         return _result(past.folded.coordinator, records)
 
+    around = surroundings(watch.clock, watch.stopped)
+    director = director_for(opened, loaded, around)
+
     def host(place: Place) -> CoordinatorHost:
         dispatch = None
         if filming is not None:
             merger = Merger(parse_fps(opened.fps), filming.opened)
             dispatch = DispatchHost(sequencer, place, merger)
-        return CoordinatorHost(loaded.director, loaded.tables, judgements, place, sequencer, dispatch)
+        return CoordinatorHost(director, loaded.tables, judgements, place, sequencer, dispatch)
 
     def begin(coordinator: CoordinatorHost) -> None:
         film = filming.opened if filming else None
@@ -199,8 +220,10 @@ def run_take(
             coordinator.resume(past.folded, versions(), film)
 
     film = filming.film if filming else None
+    planner_for = partial(region_planner_for, tables=loaded.tables, around=around)
     resumed = f"again{sequencer.seq}-" if past else ""
-    state = base.play(Play(opened.take, loaded, judgements, host, begin, film, watch.stopped, resumed))
+    asked = opened.language_model
+    state = base.play(Play(opened.take, loaded, judgements, host, begin, film, watch.stopped, planner_for, resumed, asked))
     return _result(state, records)
 
 

@@ -32,8 +32,11 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
 HEAVY = frozenset({"ray", "torch", "diffusers", "autogen_agentchat", "autogen_core", "autogen_ext", "openai"})
 """Imported where they are used, never while a module is being imported: `--help` and `replay` stay instant."""
 
-MADE_OF_HEAVY: Mapping[str, frozenset[str]] = {"renderer/puppet": frozenset({"torch"})}
-"""Folders that consist of a heavy package's arithmetic: they import it openly, and are imported where they are used."""
+MADE_OF_HEAVY: Mapping[str, frozenset[str]] = {
+    "agents/thinking/asking": frozenset({"autogen_agentchat", "autogen_core", "autogen_ext", "openai"}),
+    "renderer/puppet": frozenset({"torch"}),
+}
+"""Folders that consist of a heavy package's work: they import it openly, and are imported where they are used."""
 
 IMPURE = frozenset(
     "asyncio concurrent datetime fileinput glob http io multiprocessing mmap os pathlib random sched secrets select selectors "

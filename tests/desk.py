@@ -10,13 +10,14 @@ from protocol.coordination import (
     Briefed,
     DeadlineFired,
     Resume,
+    Reviewed,
     RulingMade,
     StageSet,
     Start,
     Stop,
 )
 from protocol.coordinator import COORDINATOR_MACHINE
-from protocol.coordinator_state import CoordinatorState
+from protocol.coordinator_state import CRITIC_OBJECTS, CoordinatorState
 from protocol.machine import PeerError, Received
 from protocol.messages import (
     Accepted,
@@ -120,6 +121,10 @@ class Desk(Script[CoordinatorState]):
         """The host has audited."""
         return self(Audited(violations, rest()))
 
+    def review(self, *violations):
+        """The critic has looked."""
+        return self(Reviewed(violations))
+
     def rule(self, *shapes):
         """The host has ruled: these tracks, or the proposals as they are."""
         rulings = tuple(RegionRuling(region=region, rung="kept", why="as proposed") for region in REGIONS)
@@ -169,6 +174,12 @@ def auditing(**how) -> Desk:
     return desk
 
 
+def reviewing(**how) -> Desk:
+    desk = auditing(**{"flags": (CRITIC_OBJECTS,), **how})
+    desk.audit()
+    return desk
+
+
 def ruling(**how) -> Desk:
     desk = voting(**{**how, "rounds": 1})
     desk(desk.vote("brows", violation()))
@@ -194,7 +205,7 @@ def closed(**how) -> Desk:
 
 def fallback_plays(desk: Desk, phase: str) -> Desk:
     """A take that is rendered comes to a phase; where there can be one, with a commit behind it and a fallback for the head."""
-    desk.opening = take_opened(rounds=1)
+    desk.opening = take_opened(rounds=3, flags=(CRITIC_OBJECTS,)) if phase == "reviewing" else take_opened(rounds=1)
     desk.start()
     desk.film()
     if phase == "directing":
@@ -203,6 +214,8 @@ def fallback_plays(desk: Desk, phase: str) -> Desk:
     desk.propose_all()
     desk.accept_all()
     desk.audit()
+    if phase == "reviewing":
+        desk.review()
     desk.fire("head")
     if phase == "gathering":
         return desk
@@ -212,7 +225,7 @@ def fallback_plays(desk: Desk, phase: str) -> Desk:
     desk.accept_all(OTHERS if phase == "ruling" else REGIONS)
     if phase == "ruling":
         desk(desk.vote("brows", violation()))
-    elif phase == "rendering":
+    elif phase in ("rendering", "reviewing"):
         desk.audit()
     return desk
 
@@ -223,11 +236,12 @@ PHASES: dict[str, Callable[..., Desk]] = {
     "gathering": gathering,
     "voting": voting,
     "auditing": auditing,
+    "reviewing": reviewing,
     "ruling": ruling,
     "rendering": rendering,
     "closed": closed,
 }
-PLANNING = ("directing", "gathering", "voting", "auditing", "ruling")
+PLANNING = ("directing", "gathering", "voting", "auditing", "reviewing", "ruling")
 OPEN = (*PLANNING, "rendering")
 ASKING = ("gathering", "voting")
 

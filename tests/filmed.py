@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from agents.exchange import DirectorAgent
 from agents.regions import Judgements
 from configs.tables import Tables
 from protocol.channels import INDEX, REGIONS, Region
@@ -25,7 +26,7 @@ from renderer.interface import Frames
 from renderer.motions import Samples
 from renderer.video import VideoError
 from runtime.arrays import digest_of
-from runtime.coordinating import CoordinatorHost, DirectorAgent
+from runtime.coordinating import CoordinatorHost
 from runtime.dispatching import DispatchHost, Merger
 from runtime.filming import Film
 from runtime.hosts import Thinker

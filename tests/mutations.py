@@ -308,8 +308,8 @@ MUTATIONS = (
         "after a resume the director is asked again for what it has said",
         "S7",
         "protocol.replay",
-        "            self.coordinate(Briefed(message, Brief.model_validate_json(message.reply)))",
-        "            pass",
+        "Briefed(message, Brief.model_validate_json(message.reply)) if briefed else Exchanged(message)",
+        "Exchanged(message)",
         "replay",
     ),
     Mutation(

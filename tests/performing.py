@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 
 from agents.chance import Chance
 from agents.composition import compose
-from agents.expansion import Expander, Layer, wandering_layers
-from agents.idle import idle_motion
-from agents.performance import Move
+from agents.expansion import Expander, left_over, wandering_layers
+from agents.idle import Scene, idle_motion
+from agents.layers import Layer
+from agents.performance import Move, Wandering
 from configs.tables import Tables
 from protocol.brief import Act, Beat
 from protocol.channels import CHANNELS, INDEX, REGIONS, Region
@@ -50,21 +52,31 @@ def varied(asked: Act, seed: int = 1) -> Move:
     )
 
 
+def to_the_letter(tables: Tables) -> Tables:
+    """The tables without what flesh adds: as takes of earlier versions have them."""
+    return replace(tables, behaviour=tables.behaviour.model_copy(update={"liveliness": None}))
+
+
 def layers(tables: Tables, region: Region, move: Move, seconds: float = 4.0) -> list[Layer]:
     """What a move does in a region."""
-    return list(Expander(tables.gestures, tables.emotions, region, seconds).layers(move))
+    return list(Expander(tables.gestures, tables.emotions, region, seconds, tables.behaviour.liveliness).layers(move))
 
 
 def tracks(tables: Tables, intent: Beat, moves: list[Move], state: EndState, idle: int | None = None) -> tuple[Track, ...]:
     """The tracks of all regions; `idle` is the seed of idle motion, if there is to be any."""
-    seconds, start = exact(intent.end - intent.start), last_values(state)
+    seconds, start, lively = exact(intent.end - intent.start), last_values(state), tables.behaviour.liveliness
     result = []
     for region in REGIONS:
-        stack = [one for move in moves if region in move.act.regions for one in layers(tables, region, move, seconds)]
+        own = [move for move in moves if region in move.act.regions]
+        plans: list[Wandering] = []
         if idle is not None:
-            blinks, plans = idle_motion(region, tables.behaviour, intent, idle, region)
-            stack += [one for move in blinks for one in layers(tables, region, move, seconds)]
-            stack += [one for plan in plans for one in wandering_layers(plan, tables.behaviour.idle.wander[plan.name])]
+            scene = Scene(tables.gestures, tables.emotions, start)
+            blinks, plans = idle_motion(region, tables.behaviour, intent, idle, region, scene=scene)
+            own += blinks
+        begins = left_over(tables.gestures, tables.emotions, intent, start)
+        expander = Expander(tables.gestures, tables.emotions, region, seconds, lively, tuple(own), begins)
+        stack = [one for move in own for one in expander.layers(move)]
+        stack += [one for plan in plans for one in wandering_layers(plan, tables.behaviour.idle.wander[plan.name], lively)]
         result.append(compose(region, stack, start, intent))
     return tuple(result)
 

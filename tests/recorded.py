@@ -27,6 +27,7 @@ from protocol.region import Judge, Judged, Propose, Thought
 from protocol.replay import replay
 from protocol.rules import Between, Margins, RuleSet
 from runtime.inline import Crash, FaultyNetwork
+from tests.criticised import Deaf, Shy, Unwilling, criticised
 from tests.filmed import Reel, meeting, play
 from tests.takes import TinyRegion, Told, take_opened, tiny_tables, tiny_take
 
@@ -57,7 +58,7 @@ class BrokenDirector:
 
     name = "broken"
 
-    def brief(self, opened: object) -> Any:
+    def brief(self, *asked: object) -> Any:
         raise RuntimeError("it has read nothing")
 
 
@@ -132,6 +133,10 @@ RUNS: Mapping[str, Callable[[], Told]] = {
     "stopped before anything": lambda: tiny_take(stopped=stopped_after(0)),
     "stopped while regions propose": lambda: tiny_take(stopped=stopped_after(14)),
     "stopped while regions vote": lambda: tiny_take(stopped=stopped_after(30)),
+    "the critic sends a region back": lambda: criticised(Shy),
+    "the critic sends a region back in vain": lambda: criticised(Unwilling),
+    "the critic is not heeded": lambda: criticised(Deaf),
+    "a region crashes that the critic sent back": lambda: criticised(Shy, crashes=(Crash("mouth", 5),)),
     "rendered": play,
     "rendered without negotiation": lambda: play(opened=take_opened(flags=(COMMIT_AS_PROPOSED,))),
     "a renderer dies": lambda: play(fate=meeting({(3, 1): "dies"})),

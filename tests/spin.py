@@ -22,7 +22,7 @@ NEEDED = ("spin", COMPILER)  # spin itself has gcc read the settings of a model
 
 SIZES: Mapping[str, Mapping[str, int]] = {
     "negotiation": {"REGIONS": 2, "BEATS": 2, "ROUNDS": 2, "FAULTY": 1}
-    | dict.fromkeys(("CRASHES", "SILENCES", "LATE", "COPIES", "RESUMES", "STOPS"), 0),
+    | dict.fromkeys(("CRASHES", "SILENCES", "LATE", "COPIES", "RESUMES", "STOPS", "CRITICS"), 0),
     "dispatch": {"RENDERERS": 1, "BEATS": 1, "CHUNKS": 2, "AHEAD": 2, "STRIKES": 2, "LOSSES": 2, "FAILING": 2}
     | dict.fromkeys(("COPIES", "SWAPS", "DEATHS", "FAILURES", "QUIETS", "LOST", "POISON", "RESUMES", "STOPS"), 0),
     "link": {"LENGTH": 2, "EPOCHS": 2, "LOSSES": 1, "REPEATS": 1, "SWAPS": 1, "WIRE": 3},

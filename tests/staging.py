@@ -179,7 +179,12 @@ def loading_once(monkeypatch: pytest.MonkeyPatch, tables: Loaded) -> None:
     def known(texts: dict[str, str], names: Mapping[str, str] | None = None) -> Loaded:
         return tables if texts == tables.texts else parse(texts, names)
 
-    monkeypatch.setattr(loading, "load", lambda replaced=None: tables)
+    read = loading.load
+
+    def load(replaced: dict[str, Path] | None = None, *, prompts: bool = False) -> Loaded:
+        return read(replaced, prompts=True) if prompts else tables
+
+    monkeypatch.setattr(loading, "load", load)
     monkeypatch.setattr(loading, "loaded_from", known)
 
 

@@ -16,6 +16,7 @@ from fractions import Fraction
 from functools import cache
 from typing import Any, Generic, TypeVar
 
+from agents.exchange import DirectorAgent, Exchange, Known
 from agents.regions import Judgements
 from configs.tables import Tables
 from protocol.brief import Beat, Brief
@@ -28,6 +29,7 @@ from protocol.keyframes import Curve, Source, Track, exact, key, make_track
 from protocol.link import Envelope
 from protocol.machine import HasPhase, Machine, Received, Row, kind
 from protocol.messages import (
+    CRITIC,
     MESSAGES,
     Accepted,
     BeatOpened,
@@ -48,7 +50,7 @@ from protocol.monitor import monitor
 from protocol.region import Judge, Judged, Propose, RegionState, Revision, Thought
 from protocol.rules import Margins, RuleSet, Sum
 from protocol.timeline import Timeline, last_values, rest, sample
-from runtime.coordinating import CoordinatorHost, DirectorAgent
+from runtime.coordinating import CoordinatorHost
 from runtime.hosts import Carrier, Thinker
 from runtime.inline import Crash, InlineBase, InlineRuntime, Network
 from runtime.loading import Loaded, load
@@ -291,7 +293,7 @@ class TinyDirector:
     def __init__(self, beats: int = 2) -> None:
         self._brief = brief(beats)
 
-    def brief(self, opened: TakeOpened) -> Brief:
+    def brief(self, opened: TakeOpened, known: Known, note: Callable[[Exchange], None]) -> Brief:
         """The brief."""
         return self._brief
 
@@ -360,6 +362,7 @@ def tiny_take(
     told: Callable[[Record], None] = lambda record: None,
     tables: Tables | None = None,
     tamper: Callable[[Envelope], Envelope] = lambda envelope: envelope,
+    opened: TakeOpened | None = None,
 ) -> Told:
     """Run a tiny take.
 
@@ -376,6 +379,7 @@ def tiny_take(
         told: called with every record.
         tables: what must hold, if not the rules of a tiny take.
         tamper: what becomes of an envelope before it is on its way.
+        opened: how it is opened, instead of with rounds and flags.
     """
     tables = tables or tiny_tables()
     judgements = Judgements(tables)
@@ -397,7 +401,7 @@ def tiny_take(
         )
 
     runtime = Tampered(host, playing, lambda region: fallbacks(region, judgements), network, crashes, stopped, tamper=tamper)
-    runtime.run(lambda coordinator: coordinator.start(take_opened(rounds, flags)))
+    runtime.run(lambda coordinator: coordinator.start(opened or take_opened(rounds, flags)))
     writer.close()
     states = {region: host.state for region, host in runtime._regions.items()}
     state = runtime.coordinator.state
@@ -442,6 +446,8 @@ def unjustified_commits(records: Sequence[Record]) -> list[str]:
         message = record.message
         if isinstance(message, (BeatOpened, RoundOpened)):
             votes, ruled = {}, None
+        elif isinstance(message, (Accepted, Objected)) and message.role == CRITIC:
+            pass  # it may keep a commit from coming about; what it takes is the regions' votes
         elif isinstance(message, Accepted):
             votes[message.role] = message.vector
         elif isinstance(message, Objected):

@@ -144,7 +144,7 @@ def test_a_revision_that_leaves_a_channel_alone_does_not_stop_there():
 
 def test_what_a_beat_only_goes_on_to_hold_does_not_stop_there():
     """Its keyframes are others than those of the beat before, but nothing moves."""
-    records = run("She grins, then turns her head far to the right.", idle=False)[0].records
+    records = run("She grins, then freezes for two seconds.", idle=False)[0].records
     first, second = [r for r in records if isinstance(r.message, Proposed) and r.sender == "mouth"]
     assert isinstance(first.message, Proposed)
     assert isinstance(second.message, Proposed)

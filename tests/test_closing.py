@@ -135,6 +135,7 @@ def test_a_take_that_is_stopped_does_not_wait_for_the_chunk_that_is_encoded():
         return SimpleNamespace(state=state, stop=stop)
 
     play: Any = SimpleNamespace(
+        language_model=None,
         take="t",
         resumed="",
         film=None,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agents.composition import compose
-from agents.expansion import Layer
+from agents.layers import Layer
 from configs.tables import Tables
 from protocol.brief import Act, Limit, Still
 from protocol.channels import CHANNELS, INDEX, WRITABLE
@@ -16,7 +16,7 @@ from protocol.keyframes import Source, Track, key
 from protocol.reduction import TOLERANCES
 from protocol.timeline import RATE, last_values, rest
 from runtime.loading import Loaded
-from tests.performing import Motion, act, beat, perform, plainly, tracks
+from tests.performing import Motion, act, beat, perform, plainly, to_the_letter, tracks
 
 REST = last_values(rest())
 SCALE = np.array([{"share": 1.0, "degree": 15.0, "cm": 3.0}[known.unit] for known in CHANNELS.values()])
@@ -26,6 +26,11 @@ SCALE = np.array([{"share": 1.0, "degree": 15.0, "cm": 3.0}[known.unit] for know
 @pytest.fixture(scope="module")
 def tables(loaded: Loaded) -> Tables:
     return loaded.tables
+
+
+@pytest.fixture(scope="module")
+def plain(loaded: Loaded) -> Tables:
+    return to_the_letter(loaded.tables)
 
 
 def hump(channel: str, start: float, end: float, value: float, *, gesture: str = "x", passing: bool = False) -> Layer:
@@ -214,9 +219,9 @@ def test_idle_motion_goes_on_over_a_beats_end(tables: Tables):
 # ------------------------------------------------------------------------------------------------- limits and stills
 
 
-def test_a_limit_is_kept_while_it_lasts(tables: Tables):
+def test_a_limit_is_kept_while_it_lasts(plain: Tables):
     limit = Limit(channels=("mouthSmileLeft", "mouthSmileRight"), most=0.2, start=0.0, end=1.5)
-    motion = perform(tables, act("smile", 0.2, 3.0), limits=(limit,))
+    motion = perform(plain, act("smile", 0.2, 3.0), limits=(limit,))
     row = motion["mouthSmileLeft"]
     assert float(row[: round(1.5 * RATE)].max()) <= 0.2 + 1.5 * TOLERANCES["share"]
     assert motion.at("mouthSmileLeft", 2.4) == pytest.approx(0.65, abs=0.01)

@@ -61,6 +61,7 @@ CASES: dict[str, tuple[Paths, set[str]]] = {
     "look-up": ({"eyePitch": 15, "eyeLookUp": 0.2}, set()),
     "look-down": ({"eyePitch": -15, "eyeLookDown": 0.1, "eyeBlink": 0.2}, set()),
     "eye-speed": ({"eyeYaw": jump(30)}, {"eyes-far-to-the-side"}),
+    "eye-speed-up-down": ({"eyePitch": jump(24)}, set()),
     "brow-up-or-down": ({"browDown": 0.7, "browOuterUp": 0.6}, set()),
     "brow-oblique": ({"browDown": 0.8, "browInnerUp": 0.7}, set()),
     "brow-speed": ({"browInnerUp": jump(0.9)}, {"tissue-jolt"}),
@@ -343,6 +344,23 @@ def test_a_trailing_minimum_looks_back_so_many_frames(rate, seconds):
     row, reach = np.random.default_rng(3).random(40), round(seconds * rate)
     expected = [min(row[max(n - reach, 0) : n + 1]) for n in range(40)]
     assert trailing_minimum(row, reach).tolist() == expected
+
+
+@pytest.mark.parametrize("wide", [0.008, 0.02, 0.035])
+def test_a_dip_that_a_slower_rate_steps_over_does_not_excuse_what_it_would_bind(wide):
+    """Lids that open for a few hundredths of a second in a squeeze: some frames show it, and some do not."""
+    check = checks("squeeze-stops-brow-raise")[0]
+    for at in np.arange(1.0, 1.05, 0.004):
+
+        def squeezing(rate, at=at):
+            samples, time = np.zeros((len(NAMES), int(2 * rate))), np.arange(int(2 * rate)) / rate
+            for name in ("eyeBlinkLeft", "eyeSquintLeft"):
+                samples[INDEX[name]] = np.where(abs(time - at) < wide / 2, 0.0, 0.95)
+            samples[INDEX["browOuterUpLeft"]] = np.where(abs(time - at - 0.05) < 0.05, 0.9, 0.0)
+            return samples
+
+        shown = [rate for rate in RATES if check.violations(squeezing(rate), rate, strict=False)]
+        assert not shown or check.violations(squeezing(120.0), 120.0, strict=True), (at, shown)
 
 
 @given(st.lists(st.tuples(st.integers(-40, 40), st.integers(0, 100)), min_size=2, max_size=6, unique_by=lambda p: p[0]))

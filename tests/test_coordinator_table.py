@@ -14,20 +14,23 @@ from protocol.coordination import (
     Briefed,
     Broke,
     DeadlineFired,
+    Exchanged,
     Resume,
+    Reviewed,
     RulingMade,
     StageSet,
     Start,
     Stop,
 )
 from protocol.coordinator import COORDINATOR_MACHINE
-from protocol.coordinator_state import COMMIT_AS_PROPOSED
+from protocol.coordinator_state import COMMIT_AS_PROPOSED, CRITIC_OBJECTS
 from protocol.dispatch import FilmBroke, Filmed
 from protocol.machine import LocalError, PeerError, Received, kind
 from protocol.messages import (
     MESSAGES,
 )
 from protocol.timeline import rest
+from tests.asking import exchanged
 from tests.desk import ASKING, OPEN, OTHERS, PHASES, PLANNING, Desk, closed, fallback_plays, refuses, voting
 from tests.filmed import film_opened
 from tests.takes import any_messages, brief, decided, given_by_row, take_opened, track, violation
@@ -68,6 +71,33 @@ def overruled(last_objects):
                 desk.accept_all(("eyes", "mouth"))
                 desk(desk.vote("head", *((violation(),) if last_objects else ())))
             desk.rule()
+
+    return play
+
+
+def language_model_asked(desk):
+    desk.start()
+    desk(Exchanged(exchanged("director", None)))
+    desk.brief()
+
+
+def criticised(*, film):
+    def play(desk):
+        desk.opening = take_opened(rounds=5, flags=(CRITIC_OBJECTS,))
+        desk.start()
+        if film:
+            desk.film()
+        desk.brief()
+        desk.fire("mouth")
+        for _ in range(2):
+            desk.propose_all()
+            desk.accept_all()
+            desk.audit()
+            desk.review(violation())
+            desk.accept_all()
+            desk.audit()
+            desk.review()
+        assert desk.state.phase == ("rendering" if film else "closed")
 
     return play
 
@@ -176,7 +206,13 @@ def after_the_end(desk):
     desk.rejoin()
     for event in late:
         desk(event)
-    told = (Briefed(decided("director", None), brief()), Audited((), rest()), StageSet(film_opened()))
+    told = (
+        Exchanged(exchanged("director", None)),
+        Briefed(decided("director", None), brief()),
+        Audited((), rest()),
+        Reviewed(()),
+        StageSet(film_opened()),
+    )
     for event in (*told, Filmed(), FilmBroke("again"), Stop("again"), Broke("again")):
         assert desk(event) == ()
     desk.rule(*(track(region) for region in REGIONS))
@@ -187,6 +223,8 @@ SCENARIOS: dict[str, Callable[[Desk], None]] = {
     "agreement": agreement,
     **{f"objection, last against: {last}": objection_then_agreement(last) for last in (False, True)},
     **{f"overruled, last against: {last}": overruled(last) for last in (False, True)},
+    "a language model is asked": language_model_asked,
+    **{f"criticised, rendered: {film}": criticised(film=film) for film in (False, True)},
     "liars": liars,
     "as proposed": as_proposed,
     **{f"fallback returns, {how}": fallback_returns(how) for how in ("agreed", "ruled")},
@@ -224,8 +262,10 @@ def test_every_phase_of_the_table_is_among_those_tried_here():
 
 OUR_OWN = (
     Start(take_opened(), rest()),
+    Exchanged(exchanged("director", None)),
     Briefed(decided("director", None), brief()),
     Audited((), rest()),
+    Reviewed(()),
     RulingMade((), (), rest()),
     DeadlineFired("eyes", 1, 0, 0),
     StageSet(film_opened()),

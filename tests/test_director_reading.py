@@ -27,9 +27,17 @@ def test_words_that_could_not_be_used_are_named(text: str, unread: tuple[str, ..
     assert READER.understand(text).unread == unread
 
 
-@pytest.mark.parametrize("text", ["The stock market closed.", "The shop is open.", "He lifted the price.", "42", "!?", "- - -"])
+@pytest.mark.parametrize("text", ["Market closing.", "Open shop", "42", "!?", "- - -"])
 def test_words_that_are_not_about_a_face_move_nothing(text: str) -> None:
     assert READER.understand(text).steps == ()
+
+
+@pytest.mark.parametrize("text", ["The stock market closed.", "The shop is open.", "He lifted the price."])
+def test_a_sentence_that_is_not_about_a_face_is_played_by_its_tone_alone(text: str) -> None:
+    reading = READER.understand(text)
+    asked = {call.name for step in reading.steps for moment in step.moments for call in moment.cue.calls}
+    assert asked.isdisjoint({"close_eyes", "open_mouth", "lift_chin", "wink"})
+    assert reading.unread
 
 
 def test_what_was_understood_is_told_in_order_with_the_words_as_written() -> None:

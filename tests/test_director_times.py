@@ -38,6 +38,17 @@ READER = TimeReader({word: number for number, word in enumerate("one two three f
         ("a two-second smile", "length", 2, 0),
         ("for a split second", "length", 0.3, 0),
         ("over three seconds", "within", 3, 0),
+        ("it takes her three full seconds to", "within", 3, 0),
+        ("ending at 3s", "until", 3, 0),
+        ("until the last two seconds", "until_last", 2, 0),
+        ("with one second to go", "last", 1, 0),
+        ("two seconds before the end", "last", 2, 0),
+        ("in the last half second", "last", 0.5, 0),
+        ("2s: look left", "at", 2, 0),
+        ("in the third second", "at", 2, 0),
+        ("between the first and third second", "span", 1, 3),
+        ("at the very end", "share", 0.75, 1),
+        ("two thirds of the way through", "share", 0.67, 1),
         ("in the last second", "last", 1, 0),
         ("for the first two seconds", "first", 2, 0),
         ("every second", "every", 1, 0),
@@ -68,3 +79,11 @@ def test_times_do_not_overlap_and_come_in_order() -> None:
 
 def test_a_span_that_ends_before_it_begins_is_no_span() -> None:
     assert all(mark.kind != "span" for mark in READER.find("from 3s to 2s"))
+
+
+def test_a_list_of_points_is_all_points() -> None:
+    assert [(mark.kind, mark.low) for mark in READER.find("at 1s, 2s and 3s")] == [("at", 1), ("at", 2), ("at", 3)]
+
+
+def test_a_last_minute_is_no_time_of_a_take() -> None:
+    assert READER.find("in the last minute") == []

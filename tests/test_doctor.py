@@ -14,6 +14,8 @@ from configs.loading import ConfigError
 from runtime.cli import main
 from runtime.commands import doctor
 from runtime.commands.doctor import Part
+from runtime.language_options import BASE_URLS, MODEL
+from runtime.planners import KEYS
 
 
 def test_all_is_well_here(capsys):
@@ -94,11 +96,50 @@ def test_a_broken_table_is_told_as_the_loader_tells_it(monkeypatch, capsys):
     ("part", "code"), [(Part("x", "1"), 0), (Part("x", None, "get it"), 1), (Part("x", None, "get it", needed=False), 0)]
 )
 def test_the_exit_code_tells_whether_something_needed_is_missing(monkeypatch, capsys, part, code):
-    for name in ("_python", "_tables", "_models", "_device", "_encoder", "_machine"):
-        monkeypatch.setattr(doctor, name, lambda: Part("y", "1"))
+    for name in ("_python", "_tables", "_models", "_language_model", "_device", "_encoder", "_machine"):
+        monkeypatch.setattr(doctor, name, lambda *_: Part("y", "1"))
     monkeypatch.setattr(doctor, "_packages", lambda: [part])
     assert doctor.run(argparse.Namespace(json=False), None) == code  # type: ignore[arg-type]
-    assert capsys.readouterr().out.count("\n") == 7
+    assert capsys.readouterr().out.count("\n") == 8
+
+
+KEY = "sk-of-nobody-else-0123"
+
+
+@pytest.mark.parametrize(
+    ("environment", "state", "said"),
+    [
+        ({}, "absent", "-  for --planner llm set TEXTUPORTRAY_LLM_MODEL and TEXTUPORTRAY_LLM_BASE_URL, or give its options"),
+        ({"OPENAI_API_KEY": KEY}, "absent", "no model, no server, key in OPENAI_API_KEY"),
+        (
+            {"TEXTUPORTRAY_LLM_MODEL": "small", "OPENAI_BASE_URL": f"http://me:{KEY}@host:8000/v1"},
+            "ok",
+            "small, at http://host:8000/v1, no key",
+        ),
+        (
+            {
+                "TEXTUPORTRAY_LLM_MODEL": "small",
+                "TEXTUPORTRAY_LLM_BASE_URL": "http://near/v1",
+                "OPENAI_BASE_URL": "http://far/v1",
+                "TEXTUPORTRAY_LLM_KEY": KEY,
+                "OPENAI_API_KEY": "other",
+            },
+            "ok",
+            "small, at http://near/v1, key in TEXTUPORTRAY_LLM_KEY",
+        ),
+    ],
+)
+def test_what_the_environment_says_of_a_language_model_is_told_but_for_the_key(monkeypatch, capsys, environment, state, said):
+    for name in (*KEYS, *BASE_URLS, MODEL):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    (line,) = [line for line in out.splitlines() if "language model" in line]
+    assert line.startswith(state)
+    assert said in line
+    assert KEY not in out
 
 
 def test_models_that_are_not_there_are_absent_and_no_failure(monkeypatch, capsys, tmp_path):

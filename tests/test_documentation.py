@@ -185,7 +185,8 @@ def test_no_explanation_is_left_over():
 def test_who_sends_a_message_is_read_off_the_machines():
     rows = {row[0].strip("`"): row[1:3] for row in cells(messages())}
     assert rows["RoundOpened"] == ["coordinator", "region"]
-    assert rows["Objected"] == ["region", "coordinator"]
+    assert rows["Objected"] == ["coordinator, region", "coordinator"]
+    assert rows["Proposed"] == ["region", "coordinator"]
     assert rows["Discarded"] == ["none", "none"]
 
 

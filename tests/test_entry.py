@@ -97,7 +97,8 @@ def test_a_python_without_the_programs_packages_is_named(tmp_path):
     assert done.stdout == ""
     begun, said = done.stderr.splitlines()
     assert begun.startswith(f"{BEGUN} of nobody on ")
-    assert re.fullmatch(rf"textuportray: {re.escape(sys.executable)} on .* has no ai_edge_litert, av, .*`ray start`\.", said)
+    missing = "has no ai_edge_litert, autogen_agentchat, .*`ray start`"
+    assert re.fullmatch(rf"textuportray: {re.escape(sys.executable)} on .* {missing}\.", said)
 
 
 def test_what_is_needed_is_what_is_declared():

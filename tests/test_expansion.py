@@ -21,7 +21,7 @@ from protocol.repair import violations
 from protocol.ruling import keep
 from protocol.timeline import RATE, last_values, rest, view
 from runtime.loading import Loaded
-from tests.performing import Motion, act, beat, layers, perform, plainly, tracks, varied
+from tests.performing import Motion, act, beat, layers, perform, plainly, to_the_letter, tracks, varied
 
 CATALOGUE = parse_yaml_model(read_text(builtin("gestures.yaml")), "gestures.yaml", Catalogue)
 MOVING = tuple(name for name, gesture in CATALOGUE.gestures.items() if gesture.regions)
@@ -38,6 +38,11 @@ TURNED = {"headYaw", "headRoll", "headX", "eyeYawLeft", "eyeYawRight"}
 @pytest.fixture(scope="module")
 def tables(loaded: Loaded) -> Tables:
     return loaded.tables
+
+
+@pytest.fixture(scope="module")
+def plain(loaded: Loaded) -> Tables:
+    return to_the_letter(loaded.tables)
 
 
 def asked(name: str, **more: object) -> Act:
@@ -149,15 +154,15 @@ def test_what_is_brief_is_over_in_its_own_time(tables: Tables, name: str):
 
 
 @pytest.mark.parametrize("name", ["smile", "furrow_brows", "close_eyes", "lift_chin", *STATES])
-def test_a_pose_is_held_until_its_act_ends(tables: Tables, name: str):
-    motion = perform(tables, act(name, 0.3, 5.0), seconds=7.0)
+def test_a_pose_is_held_until_its_act_ends(plain: Tables, name: str):
+    motion = perform(plain, act(name, 0.3, 5.0), seconds=7.0)
     middle, late = motion.samples[:, round(2.5 * RATE)], motion.samples[:, round(4.2 * RATE)]
     assert middle.any()
     assert np.array_equal(middle, late)
 
 
-def test_a_pose_that_ends_with_its_beat_is_left_for_the_next_one_to_release(tables: Tables):
-    motion = perform(tables, act("smile", 0.3, 4.0), seconds=4.0)
+def test_a_pose_that_ends_with_its_beat_is_left_for_the_next_one_to_release(plain: Tables):
+    motion = perform(plain, act("smile", 0.3, 4.0), seconds=4.0)
     assert motion.at("mouthSmileLeft", 4.0) == pytest.approx(0.65)
 
 
@@ -237,7 +242,8 @@ def test_a_side_decides_the_sign(tables: Tables, name: str, channel: str, left: 
     for side, sign in (("left", left), ("right", -left)):
         row = played(tables, name, side=side)[channel]
         assert float((sign * row).max()) > 5
-        assert float((sign * row).min()) >= 0
+        # The head winds up for a turn, and the eyes turn back against it.
+        assert float((sign * row).min()) >= -0.25 * float((sign * row).max())
 
 
 def test_sides_differ_a_little_and_one_comes_later(tables: Tables):
@@ -331,7 +337,8 @@ def test_eyes_and_head_together_look_where_the_act_says(tables: Tables, yaw: flo
         head, left, right = (
             motion.at(name + axis + side, 2.0) for name, side in (("head", ""), ("eye", "Left"), ("eye", "Right"))
         )
-        assert head + left == pytest.approx(goal, abs=0.01)
+        # What is held sinks and stirs a little.
+        assert head + left == pytest.approx(goal, rel=0.07)
         assert left == right
         assert (head != 0) == (abs(goal) > 8)
 
@@ -373,9 +380,9 @@ def test_lids_sink_with_a_lowered_gaze(tables: Tables, pitch: float):
     assert motion.at("eyeBlinkLeft", 1.5) <= floor + 0.1
 
 
-def test_a_turn_of_the_head_takes_longer_the_farther_it_goes(tables: Tables):
+def test_a_turn_of_the_head_takes_longer_the_farther_it_goes(plain: Tables):
     times = [
-        next(iter(layers(tables, "head", plainly(act("turn_head", yaw=yaw))))).keys[1].time - 0.3 for yaw in (10.0, 25.0, 45.0)
+        next(iter(layers(plain, "head", plainly(act("turn_head", yaw=yaw))))).keys[1].time - 0.3 for yaw in (10.0, 25.0, 45.0)
     ]
     assert times == sorted(times)
     for yaw, takes in zip((10.0, 25.0, 45.0), times, strict=True):
@@ -393,9 +400,9 @@ def test_pointing_without_a_goal_goes_to_the_gestures_own(tables: Tables):
 
 
 @pytest.mark.parametrize("name", STATES)
-def test_a_state_is_a_pose_of_all_its_channels(tables: Tables, name: str):
-    motion = perform(tables, act(name, 0.3, 4.0), seconds=5.0)
-    for channel, level in tables.emotions.state(name).levels.items():
+def test_a_state_is_a_pose_of_all_its_channels(plain: Tables, name: str):
+    motion = perform(plain, act(name, 0.3, 4.0), seconds=5.0)
+    for channel, level in plain.emotions.state(name).levels.items():
         if CHANNELS[channel].unit == "share":
             assert motion.at(channel, 2.5) == pytest.approx(level, abs=0.16 if level > 0.85 else 1e-3)
 

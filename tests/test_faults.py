@@ -254,7 +254,7 @@ def test_crashes_on_five_hundred_bad_networks_change_nothing(calm, first):
 # ------------------------------------------------------------------------------------------------------ the real agents
 
 
-DIRECTION = "She turns her head left and raises her eyebrows, then laughs."
+DIRECTION = "She grins broadly and turns her head left, then laughs."
 
 
 class Counting(PerfectNetwork):

@@ -16,19 +16,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from protocol.channels import REGIONS
 from protocol.conversation import Conversation
-from protocol.coordinator_state import COMMIT_AS_PROPOSED
+from protocol.coordinator_state import COMMIT_AS_PROPOSED, CRITIC_OBJECTS
 from protocol.debugging.pages import Pages
 from protocol.history import history
 from protocol.journal import Journal, JournalError, Record, compact, read_journal, scan_journal
 from protocol.messages import (
+    CRITIC,
     Aborted,
     ChunkFailed,
     ChunkLost,
     DeadlinePassed,
+    Decided,
     Discarded,
     FilmFailed,
     Message,
@@ -45,6 +49,8 @@ from protocol.replay import fold, replay
 from protocol.rules import Margins, RuleSet
 from runtime.commands.replay import constraints_of
 from runtime.inline import Crash, FaultyNetwork
+from tests.asking import AskingDirector, AskingRegion, language_model
+from tests.criticised import AskingForMouths, Unwilling
 from tests.filmed import Ran, meeting, play
 from tests.recorded import BrokenDirector, Silent, SilentJudge, Stubborn, numbered, places, said, stopped_after, where
 from tests.takes import take_opened, tiny_tables
@@ -66,6 +72,13 @@ def made(past: tuple[Record, ...] = (), **how: object) -> Ran:
     return play(past, opened=opened(), **how)  # type: ignore[arg-type]
 
 
+def asked(past: tuple[Record, ...] = (), **how: object) -> Ran:
+    """A tiny take in which everybody asks a language model."""
+    everybody = {"director": AskingDirector(), "agents": dict.fromkeys(REGIONS, AskingRegion), **how}
+    named = opened().model_copy(update={"language_model": language_model()})
+    return play(past, opened=named, **everybody)  # type: ignore[arg-type]
+
+
 def small(told: Ran) -> bytes:
     """Its journal, compact, as a take leaves it that has come to its end."""
     target = io.BytesIO()
@@ -83,6 +96,20 @@ def _torn() -> bytes:
     """One that a crash has cut off inside a record, of a take that was resumed."""
     data = made(made(agents={"head": Silent}).records[:40]).journal
     return data[: _place_of_record(data, 70) + 60]
+
+
+def _asked_again() -> Ran:
+    """One that was resumed while the director asked a language model, and again while a region did."""
+    once = asked(asked().records[:5]).records
+    return asked(once[: where(once, Decided, role="eyes", final=False) + 1])
+
+
+def _sent_back() -> Ran:
+    """One whose mouth the critic sends back twice in each beat, in vain; it was resumed while the critic looked."""
+    voted = opened(CRITIC_OBJECTS).model_copy(update={"rounds": 7})
+    how: dict[str, Any] = {"opened": voted, "director": AskingForMouths(2), "agents": {"mouth": Unwilling}}
+    once = play(**how).records
+    return play(once[: where(once, Objected, role=CRITIC)], **how)
 
 
 def _place_of_record(data: bytes, seq: int) -> int:
@@ -103,7 +130,9 @@ MADE: Mapping[str, Callable[[], bytes]] = {
     "failed_without_brief.mcap": lambda: small(made(director=BrokenDirector())),
     "failed_and_resumed.mcap": lambda: small(made(made(fate=meeting({4: "failed"})).records, fate=meeting({(2, 1): "lost"}))),
     "first_proposals.mcap": lambda: small(play(opened=opened(COMMIT_AS_PROPOSED))),
+    "criticised.mcap": lambda: small(_sent_back()),
     "planned_only.mcap": lambda: made(film=False).journal,
+    "language_model.mcap": lambda: small(_asked_again()),
     "running.mcap": _running,
     "cut_off.torn.mcap": _torn,
 }

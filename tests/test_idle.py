@@ -7,17 +7,18 @@ import itertools
 import numpy as np
 import pytest
 
-from agents.idle import idle_motion
+from agents.idle import Scene, idle_motion
 from agents.performance import Move
+from agents.repeating import LEAD
 from configs.gestures import Behaviour
 from configs.tables import Tables
-from protocol.brief import Beat, Still
+from protocol.brief import Act, Beat, Still
 from protocol.channels import REGIONS, SIDES, WRITABLE
 from protocol.constraints import Samples
 from protocol.gaze import saccade_seconds
-from protocol.timeline import RATE
+from protocol.timeline import RATE, last_values, rest
 from runtime.loading import Loaded
-from tests.performing import Motion, beat, perform
+from tests.performing import Motion, act, beat, perform, to_the_letter
 
 MINUTES = 10
 
@@ -239,3 +240,83 @@ def test_the_shortest_of_beats_is_no_problem(behaviour: Behaviour):
         moves, plans = idle_motion(region, behaviour, tiny, 1)
         assert moves == []
         assert all(plan.steps[0][0] < 0.125 for plan in plans)
+
+
+# ------------------------------------------------------------------------------------------------- blinks and what goes on
+
+
+def attuned(tables: Tables, intent: Beat, seed: int, begins: dict[str, float] | None = None) -> list[Move]:
+    """Blinks of eyes that know what a beat asks for."""
+    scene = Scene(tables.gestures, tables.emotions, {**last_values(rest()), **(begins or {})})
+    return idle_motion("eyes", tables.behaviour, intent, seed, scene=scene)[0]
+
+
+def rate(tables: Tables, *acts: Act, seeds: int = 12) -> float:
+    """Blinks per minute over minutes of an act."""
+    moves = [move for seed in range(seeds) for move in attuned(tables, beat(*acts, seconds=60.0), seed)]
+    return sum(move.act.count for move in moves) / seeds
+
+
+def test_people_blink_more_often_in_conversation_and_less_when_they_read(tables: Tables):
+    # 17, 26 and 4.5 a minute (Bentivoglio 1997).
+    at_rest, talking, reading = (rate(tables, *([act(name, 0.0, 60.0)] if name else [])) for name in ("", "talk", "read"))
+    assert 14 <= at_rest <= 20
+    assert 22 <= talking <= 30
+    assert 3 <= reading <= 7
+
+
+def test_a_state_brings_its_own_rate_as_far_as_it_is_strong(tables: Tables):
+    # Anger stares: 12 a minute; nervousness does not.
+    angry, vexed, nervous = (
+        rate(tables, act(name, 0.0, 60.0, strength=size))
+        for name, size in (("anger", 1.0), ("anger", 0.3), ("nervousness", 1.0))
+    )
+    assert angry < vexed < nervous
+    assert 9 <= angry <= 15
+
+
+@pytest.mark.parametrize(
+    "asked", [act("look", 2.0, 4.0, yaw=40.0), act("turn_head", 2.0, 4.0, yaw=20.0), act("glance", 2.0, 3.0, yaw=36.0)]
+)
+def test_a_large_shift_of_the_gaze_brings_a_blink_as_it_starts(tables: Tables, asked: Act):
+    # 97 % of shifts above 33 degrees, every turn of the head above 17, a little before it (Evinger 1994).
+    for seed in range(10):
+        assert [move for move in attuned(tables, beat(asked, seconds=6.0), seed) if 1.9 <= move.act.start <= 2.0]
+
+
+def test_the_way_home_brings_one_too(tables: Tables):
+    intent = beat(act("turn_head", 0.5, 4.0, yaw=30.0), seconds=6.0)
+    assert [move for move in attuned(tables, intent, 1) if 3.3 <= move.act.start <= 4.0]
+    # So does the start of a beat that has nothing to hold the head where the last one left it.
+    assert attuned(tables, beat(seconds=6.0), 3, {"headYaw": 25.0})[0].act.start == 0
+
+
+def test_a_small_shift_brings_none(tables: Tables):
+    asked = act("look", 2.0, 5.0, yaw=8.0, regions=("eyes",))
+    for seed in range(10):
+        assert attuned(tables, beat(asked, seconds=6.0), seed) == attuned(tables, beat(seconds=6.0), seed)
+
+
+def test_no_blink_comes_by_itself_beside_one_that_goes_with_a_shift(tables: Tables):
+    for seed in range(20):
+        moves = attuned(tables, beat(act("turn_head", 2.0, 4.0, yaw=30.0), seconds=6.0), seed)
+        starts = [move.act.start for move in moves]
+        assert starts == sorted(starts)
+        assert all(later - sooner > 0.4 for sooner, later in itertools.pairwise(starts))
+
+
+def test_stillness_keeps_even_those_away(tables: Tables):
+    still = Still(start=1.5, end=4.5)
+    moves = attuned(tables, beat(act("turn_head", 2.0, 4.0, yaw=30.0), seconds=6.0, stills=(still,)), 1)
+    assert not [move for move in moves if 1.2 < move.act.start < 4.5]
+
+
+def test_two_blinks_of_a_pair_are_not_squeezed(tables: Tables):
+    pairs = [move.act for seed in range(6) for move in attuned(tables, beat(seconds=60.0), seed) if move.act.count == 2]
+    assert pairs
+    assert all(pair.end - pair.start >= 2 * 0.44 + LEAD - 1e-6 for pair in pairs)
+
+
+def test_a_table_of_an_earlier_take_blinks_as_at_rest_whatever_it_does(tables: Tables):
+    plain, asked = to_the_letter(tables), beat(act("talk", 0.0, 60.0), act("turn_head", 5.0, 9.0, yaw=30.0), seconds=60.0)
+    assert attuned(plain, asked, 1) == attuned(plain, beat(seconds=60.0), 1)

@@ -352,7 +352,7 @@ def test_an_envelope_from_nobody_is_not_taken_in(calm):
 class Speechless(TinyDirector):
     """A director without an idea."""
 
-    def brief(self, opened):
+    def brief(self, *asked):
         raise RuntimeError("no idea")
 
 

@@ -181,3 +181,27 @@ def test_a_track_comes_back_from_json_equal():
     )
     track = make_track("eyes", curves, [SOURCE])
     assert Track.model_validate_json(track.model_dump_json()) == track
+
+
+def test_a_keyframe_made_quickly_is_the_one_that_the_model_makes():
+    made, checked = key(0.12345, -0.00004, "min_jerk", 3), Keyframe(time=0.1234, value=0.0, mode="min_jerk", source=3)
+    assert made == checked
+    assert made.model_dump_json() == checked.model_dump_json()
+    assert made.model_copy(update={"time": 1.0}) == key(1.0, 0.0, "min_jerk", 3)
+    assert str(made.value) == "0.0"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (3700.0, 0.0),
+        (0.0, -1e9),
+        (0.0, 0.0, "bezier"),
+        (0.0, 0.0, "leap"),
+        (0.0, 0.0, "smooth", -1),
+        (0.0, 0.0, "smooth", True),
+    ],
+)
+def test_what_the_model_refuses_is_not_made_quickly_either(arguments):
+    with pytest.raises(ValueError, match="Keyframe"):
+        key(*arguments)

@@ -248,7 +248,7 @@ def test_rates_are_whole_numbers_or_ratios(fps):
 @pytest.mark.parametrize(
     ("name", "fields"),
     [
-        ("TakeOpened", {"seconds", "parent"}),
+        ("TakeOpened", {"seconds", "parent", "language_model"}),
         ("BeatOpened", {"previous"}),
         ("Decided", {"beat"}),
         ("Aborted", {"beat"}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.mutating import CHECKS, changed, place, verdicts
-from tests.mutations import MUTATIONS
+from tests.mutations_of_critic import EVERY as MUTATIONS
 
 EVERY = 7
 """Of so many mistakes one is tried in the everyday tests: each takes a second or two."""

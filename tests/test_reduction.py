@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from protocol.channels import CHANNELS
 from protocol.interpolation import compile_arrays, sample_curve, sample_keys
 from protocol.keyframes import Mode, Source, Track, key
-from protocol.reduction import TOLERANCES, fitted, knots, rewritten
+from protocol.reduction import TOLERANCES, Polyline, fitted, knots, rewritten
 from protocol.timeline import RATE
 from tests.tracks import tracks
 
@@ -46,6 +46,31 @@ def test_a_straight_line_needs_only_its_ends():
 def test_a_corner_is_kept():
     values = np.concatenate([np.linspace(0, 1, 20), np.linspace(1, 0, 20)[1:]])
     assert knots(np.arange(39.0), values, 0.01) == [0, 19, 38]
+
+
+def split(times: np.ndarray, values: np.ndarray, start: int, stop: int, tolerance: float) -> set[int]:
+    """Ramer, Douglas and Peucker in their own words: the points between two others."""
+    inner = slice(start + 1, stop)
+    if stop - start < 2:
+        return set()
+    chord = values[start] + (values[stop] - values[start]) * ((times[inner] - times[start]) / (times[stop] - times[start]))
+    away = np.abs(values[inner] - chord)
+    middle = start + 1 + int(np.argmax(away))
+    if away.max() <= tolerance:
+        return set()
+    return split(times, values, start, middle, tolerance) | {middle} | split(times, values, middle, stop, tolerance)
+
+
+@given(ROWS)
+@settings(max_examples=80)
+def test_a_finer_polyline_goes_on_where_a_coarser_one_stopped(values):
+    times = np.arange(len(values)) / RATE
+    line = Polyline(times, values)
+    for tolerance in (0.4, 0.1, 0.02, 0.004):
+        chosen = line.within(tolerance)
+        if chosen != [0]:
+            assert set(chosen) == split(times, values, 0, len(values) - 1, tolerance) | {0, len(values) - 1}
+        assert chosen == knots(times, values, tolerance)
 
 
 @given(st.lists(st.integers(-60, 60), min_size=2, max_size=8), st.sampled_from([0.003, 0.06]))

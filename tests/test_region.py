@@ -407,14 +407,15 @@ def scenarios():
     for late in (thought(), judged(), restored(), CLOSED):
         after(late)
     yield after
-    missed, agreed, broken, early = waiting(), judging(), judging(), idle()
+    missed, agreed, broken, early, able = waiting(), judging(), judging(), idle(), judging()
+    able(judged(target=0.0))
     missed(RULED)
     missed(Received(beat_opened(1, previous="a" * 32)))
     agreed(judged())
     agreed(COMMITTED)
     broken(judged(violation(), target=0.2))
     early(CLOSED)
-    yield from (missed, agreed, broken, early)
+    yield from (missed, agreed, broken, early, able)
 
 
 def test_every_row_is_taken_and_gives_all_that_it_names():

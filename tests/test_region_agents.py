@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from agents.exchange import NOTHING, Known
 from agents.performance import Move, Performance
-from agents.regions import IDLE, Judgements, LexiconRegion, Question, RegionAgent
+from agents.regions import IDLE, Answer, Judgements, LexiconRegion, Question, RegionAgent
 from configs.tables import Tables
 from protocol.brief import Act, Beat
 from protocol.channels import INDEX, REGIONS, WRITABLE, Region
@@ -54,7 +55,7 @@ class Desk:
     def __init__(self, tables: Tables) -> None:
         judgements, planner = Judgements(tables), LexiconRegion(tables)
         self.tables = tables
-        self.agents = {region: RegionAgent(region, tables, "0" * 32, planner, judgements) for region in REGIONS}
+        self.agents = {region: RegionAgent(region, tables, "0" * 32, lambda _: planner, judgements) for region in REGIONS}
 
     def propose(self, question: Propose) -> dict[Region, Thought]:
         """Every region's opening proposal."""
@@ -128,10 +129,10 @@ def test_an_answer_that_was_given_before_is_not_asked_for_again(desk: Desk):
     first = desk.agents["mouth"].propose(question)
 
     class Refusing(LexiconRegion):
-        def propose(self, question: Question) -> Performance:
+        def propose(self, question: Question, known: Known = NOTHING) -> Answer:
             raise AssertionError("asked twice")
 
-    heir = RegionAgent("mouth", desk.tables, "0" * 32, Refusing(desk.tables), Judgements(desk.tables))
+    heir = RegionAgent("mouth", desk.tables, "0" * 32, lambda _: Refusing(desk.tables), Judgements(desk.tables))
     again = heir.propose(replace(question, incarnation=2, decisions=(first.revision.decided,)))
     assert again.revision.track == first.revision.track
     with pytest.raises(AssertionError, match="asked twice"):
@@ -144,7 +145,7 @@ def test_an_act_that_goes_on_is_varied_alike_in_both_beats(tables: Tables):
     def move_of(number: int, start: float, end: float):
         intent = beat(act("smile", start, end, words="smiles"), seconds=3.0, start=3.0 * number)
         opened_beat = BeatOpened(beat=number, intent=intent, previous="0" * 32 if number else None, end_state=rest())
-        (move,) = planner.propose(Question("mouth", opened(), opened_beat, None)).moves
+        (move,) = planner.propose(Question("mouth", opened(), opened_beat, None)).performance.moves
         return move.model_copy(update={"act": None})
 
     assert move_of(0, 1.0, 5.0) == move_of(1, -2.0, 2.0)
@@ -156,7 +157,7 @@ def test_variation_stays_within_its_table(tables: Tables, region: Region):
     sizes = []
     for seed in range(60):
         question = Question(region, opened(seed=seed), asked(beat(act("startle"))).beat, None)
-        (move,) = planner.propose(question).moves
+        (move,) = planner.propose(question).performance.moves
         sizes.append(move.size)
         assert abs(move.size - 1) <= table.size + 1e-4
         assert abs(move.pace - 1) <= table.pace + 1e-4
@@ -167,7 +168,8 @@ def test_variation_stays_within_its_table(tables: Tables, region: Region):
 
 def test_regions_vary_independently(tables: Tables):
     planner = LexiconRegion(tables)
-    moves = [planner.propose(Question(region, opened(), asked(beat(act("startle"))).beat, None)).moves[0] for region in REGIONS]
+    questions = [Question(region, opened(), asked(beat(act("startle"))).beat, None) for region in REGIONS]
+    moves = [planner.propose(question).performance.moves[0] for question in questions]
     assert len({move.size for move in moves}) == len(REGIONS)
 
 
@@ -175,7 +177,8 @@ def test_idle_motion_is_a_matter_of_the_flag(tables: Tables):
     planner = LexiconRegion(tables)
     for region in REGIONS:
         silent, idle = (
-            planner.propose(Question(region, opened(*flags), asked(beat(seconds=20.0)).beat, None)) for flags in ((), (IDLE,))
+            planner.propose(Question(region, opened(*flags), asked(beat(seconds=20.0)).beat, None)).performance
+            for flags in ((), (IDLE,))
         )
         assert silent == Performance(region=region, moves=())
         assert idle.wandering
@@ -184,7 +187,7 @@ def test_idle_motion_is_a_matter_of_the_flag(tables: Tables):
 def test_no_idle_blink_falls_into_a_blink_that_was_asked_for(tables: Tables):
     planner = LexiconRegion(tables)
     lids = [act("blink", at, at + 0.5) for at in np.arange(0.5, 59.0, 1.5).round(1).tolist()]
-    performance = planner.propose(Question("eyes", opened(IDLE), asked(beat(*lids, seconds=60.0)).beat, None))
+    performance = planner.propose(Question("eyes", opened(IDLE), asked(beat(*lids, seconds=60.0)).beat, None)).performance
     idle = [move.act for move in performance.moves if move.idle]
     assert len(idle) < 12  # of 17 or so in a minute without
     assert not [one for one in idle for other in lids if one.start < other.end and other.start < one.end]
@@ -243,7 +246,7 @@ def test_a_revision_changes_only_the_regions_own_channels(desk: Desk):
 
 
 def test_eyes_hold_their_target_while_the_head_turns(desk: Desk):
-    question = asked(beat(act("turn_head", 0.3, 3.5, yaw=30.0)))
+    question = asked(beat(act("turn_head", 0.3, 3.5, yaw=30.0, regions=("head",))))
     thoughts = desk.propose(question)
     judged = desk.judged(question, thoughts, "eyes")
     answer = desk.agents["eyes"].judge(judged)

@@ -67,9 +67,9 @@ def test_a_take_is_found_by_its_output_its_folder_or_its_journal(capsys, take, n
     assert main(["replay", str(take / name)]) == 0
     text = capsys.readouterr().out
     assert DIRECTION in text
-    assert text.endswith("take done after 2 beats, 47 messages\n")
+    assert text.endswith("take done after 2 beats, 49 messages\n")
     assert main(["replay", str(take / name), "--check"]) == 0
-    assert capsys.readouterr().out == "checked: this version, run again over 47 messages, says the same\n"
+    assert capsys.readouterr().out == "checked: this version, run again over 49 messages, says the same\n"
     assert main(["verify", str(take / name)]) == 0
     assert ": ok: " in capsys.readouterr().out
 
@@ -113,7 +113,7 @@ def test_a_journal_that_breaks_the_protocol_is_shown_and_told_apart_by_checking(
         "R01: this version's machines do not say what the journal holds",
         f"  place  record {place + 1} of {len(records)}, {records[place].time:.3f} s: Committed from coordinator",
         "  role   coordinator, gathering",
-        "  rule   auditing + Audited, clean, beats are left -> gathering",
+        "  rule   reviewing + Reviewed, it does not, beats are left -> gathering",
         "  what   Committed differs (this version / journal)",
         "         Committed.ruled: False / True",
         f"see how it came to that: textuportray replay {bad} --step, and there: g {place + 1}",

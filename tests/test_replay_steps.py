@@ -58,13 +58,13 @@ def typed(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
 
 def test_only_what_hits_a_break_is_printed(capsys, take, records):
     path = str(take / "motion.take")
-    assert main(["replay", path, "--break", "gaze-rests-or-jumps", "--break", "beat 1"]) == 0
+    assert main(["replay", path, "--break", "big-smile-lifts-cheek", "--break", "beat 1"]) == 0
     lines = capsys.readouterr().out.splitlines()
     second = places(records, BeatOpened)[1] + 1
-    assert int(lines[0][:6]) == second
-    assert lines[0].endswith("coordinator opens beat 1, 2.04-3.70 s: turns her head far to the right")
-    assert all("gaze-rests-or-jumps" in line for line in lines[1:])
-    assert len(lines) == 3, "head and eyes object"
+    assert int(lines[1][:6]) == second
+    assert lines[1].endswith("coordinator opens beat 1, 2.04-3.70 s: turns her head far to the right")
+    assert all("big-smile-lifts-cheek" in line for line in (lines[0], lines[2]))
+    assert len(lines) == 3, "the eyes object in both beats"
     assert main(["replay", path, "--break", "Objected", "--until", "5"]) == 0
     printed = capsys.readouterr()
     assert printed.out == ""
@@ -73,10 +73,9 @@ def test_only_what_hits_a_break_is_printed(capsys, take, records):
 
 def test_what_hits_can_be_had_as_json_and_of_one_region(capsys, take, records):
     path = str(take / "motion.take")
-    assert main(["replay", path, "--json", "--break", "Objected", "--region", "head"]) == 0
-    (line,) = capsys.readouterr().out.splitlines()
-    found = json.loads(line)
-    assert (found["sender"], found["message"]["kind"]) == ("head", "Objected")
+    assert main(["replay", path, "--json", "--break", "Objected", "--region", "eyes"]) == 0
+    hits = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(found["sender"], found["message"]["kind"]) for found in hits] == [("eyes", "Objected")] * 2
     assert main(["replay", path, "--json", "--region", "head"]) == 0
     seen = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     expected = [record.seq for record in records if record.sender == "head" or "head" in record.receivers]
@@ -190,4 +189,4 @@ def test_an_answer_of_a_planner_is_shown_however_deep_it_is(capsys, monkeypatch,
     bad = journal_file(tmp_path / "bad.mcap", said(records, 1, reply='{"a":' * 700 + "1" + "}" * 700))
     typed(monkeypatch, "2", "show")
     assert main(["replay", str(bad), "--step"]) == 0
-    assert capsys.readouterr().out.rstrip().splitlines()[-1].endswith("a: ...")
+    assert any(line.endswith("a: ...") for line in capsys.readouterr().out.splitlines())

@@ -104,6 +104,16 @@ def words_of(monkeypatch):
     return sends
 
 
+def test_a_job_asks_the_language_model_that_was_meant_here_and_its_key_stays_here(words_of, monkeypatch):
+    monkeypatch.setenv("TEXTUPORTRAY_LLM_MODEL", "small")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://10.0.0.9:8000/v1/")
+    monkeypatch.setenv("TEXTUPORTRAY_LLM_KEY", "sk-of-nobody-else-0123")
+    Image.new("RGB", (8, 8)).save("me.png")
+    made, _ = words_of("me.png", "She smiles.", "-o", "s3://b/a.mp4", "--planner", "llm")
+    assert {"--planner=llm", "--llm-model=small", "--llm-base-url=http://10.0.0.9:8000/v1"} <= set(made)
+    assert "sk-of-nobody-else-0123" not in " ".join(made)
+
+
 def test_every_option_of_animate_reaches_the_job(words_of, tmp_path):
     """Those with a value, given one that is not the usual; read by the parser of `animate` they come to the same."""
     from runtime.commands import animate  # noqa: PLC0415
@@ -111,8 +121,17 @@ def test_every_option_of_animate_reaches_the_job(words_of, tmp_path):
     Image.new("RGB", (8, 8)).save("-me.png")
     table = tmp_path / "mine.yaml"
     table.write_bytes((ROOT / "configs" / "gestures.yaml").read_bytes())
+    table.with_name("words.yaml").write_text("ignore: [forsooth]\n", encoding="utf-8")
     given = ["--seconds=3", "--fps=12", "--seed=5", "--emotion=nervous", "--no-idle", "--no-negotiation", "--explain", "--json"]
-    given += ["--gestures=mine.yaml", "--size=64", "--face=2", "--background=#102030", "--sheet=s3://b/a.png", "--device=cpu"]
+    given += [
+        "--gestures=mine.yaml",
+        "--lexicon=words.yaml",
+        "--size=64",
+        "--face=2",
+        "--background=#102030",
+        "--sheet=s3://b/a.png",
+        "--device=cpu",
+    ]
     given += [
         "--profile=gpu",
         "--workers=3",
@@ -121,16 +140,20 @@ def test_every_option_of_animate_reaches_the_job(words_of, tmp_path):
         "--worker-label=a=b",
         "--worker-label=c=d",
     ]
-    given += ["--worker-resource=disk=1", "--output=s3://b/a.mp4", "--debug"]
+    given += ["--worker-resource=disk=1", "--output=s3://b/a.mp4", "--debug", "--candidates=3"]
+    given += ["--planner=llm", "--llm-model=small", "--llm-base-url=http://10.0.0.9:8000/v1", "--llm-temperature=0.5000"]
+    given += ["--llm-tokens=5000", "--llm-money=1.5000", "--llm-prices=0.2500,2.0000", "--llm-seconds=90.0000"]
+    given += ["--llm-patience=9.0000"]
     made, inputs = words_of(*given, "--", "-me.png", 'She\'s "sad"; $HOME')
-    assert inputs == ["-me.png", "mine.yaml"]
+    assert inputs == ["-me.png", "mine.yaml", "words.yaml"]
     parser = argparse.ArgumentParser()
     animate.describe(parser)
     parser.add_argument("--debug", action="store_true")
     assert made[0] == "animate"
     sent, asked = parser.parse_args(made[1:]), parser.parse_args([*given, "--", "-me.png", 'She\'s "sad"; $HOME'])
-    assert (sent.portrait, str(sent.gestures)) == ("inputs/-me.png", "inputs/mine.yaml")
-    sent.portrait, sent.gestures = asked.portrait, asked.gestures
+    sent_files = (sent.portrait, str(sent.gestures), str(sent.lexicon))
+    assert sent_files == ("inputs/-me.png", "inputs/mine.yaml", "inputs/words.yaml")
+    sent.portrait, sent.gestures, sent.lexicon = asked.portrait, asked.gestures, asked.lexicon
     assert sent == asked
     usual = vars(parser.parse_args(["p", "d", "-o", "o"]))
     same = {name for name, value in vars(asked).items() if usual[name] == value}

@@ -217,7 +217,7 @@ def test_a_motion_that_was_cut_short_goes_on_to_the_same_bytes(planning, capsys,
     planning(events)
     assert not Path("out.json").exists()
     assert main(["resume", "out.json"]) == 0
-    first, second = capsys.readouterr().out.splitlines()
+    first, second, *_ = capsys.readouterr().out.splitlines()
     assert first.startswith("out.json: 2 s, 50 frames, 2 beats, planned in ")
     assert second.endswith("; see out.take")
     assert Path("out.json").read_bytes() == Path("whole.json").read_bytes()
@@ -280,7 +280,7 @@ def test_a_torn_journal_is_gone_on_with_from_before_the_tear(planning, capsys):
 def test_tables_that_have_changed_since_are_pointed_out_and_not_used(stopped, capsys, monkeypatch, loaded):
     stopped()
     texts = {**loaded.texts, "gestures.yaml": "changed", "lexicon/words.yaml": "changed"}
-    monkeypatch.setattr("configs.tables.read_texts", lambda replaced=None: texts)
+    monkeypatch.setattr("configs.tables.read_texts", lambda replaced=None, *, prompts=False: texts)
     assert main(["resume", "out.take", "--json"]) == 0
     printed = capsys.readouterr()
     said = "gestures.yaml, lexicon/words.yaml have changed since the take was begun, which goes on with their old content"

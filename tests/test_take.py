@@ -19,7 +19,7 @@ import structlog
 
 from configs.loading import ConfigError, builtin
 from protocol.channels import NAMES
-from protocol.coordinator_state import COMMIT_AS_PROPOSED
+from protocol.coordinator_state import COMMIT_AS_PROPOSED, CRITIC_OBJECTS
 from protocol.journal import Journal, read_journal
 from protocol.messages import Committed, TakeClosed
 from protocol.monitor import monitor
@@ -97,7 +97,7 @@ def test_the_opening_holds_all_that_the_result_depends_on(loaded):
 
 
 def test_flags_say_what_is_not_as_usual(loaded):
-    assert opening(OPTIONS, loaded).flags == ()
+    assert opening(OPTIONS, loaded).flags == (CRITIC_OBJECTS,)
     assert opening(replace(OPTIONS, idle=True, negotiate=False), loaded).flags == ("idle", COMMIT_AS_PROPOSED)
 
 
@@ -166,7 +166,7 @@ def test_the_record_says_what_the_take_was_made_with(planned, loaded):
     result, _, folder = planned
     record = json.loads((folder / "motion.take" / "take.json").read_bytes())
     assert record["take"] == opening(OPTIONS, loaded).take
-    assert (record["seed"], record["fps"], record["seconds"], record["flags"]) == (5, "30000/1001", 2.0, [])
+    assert (record["seed"], record["fps"], record["seconds"], record["flags"]) == (5, "30000/1001", 2.0, [CRITIC_OBJECTS])
     assert set(record["configs"]) == set(loaded.texts)
     assert record["timeline"] == result.closed.timeline
     assert record["versions"] == versions()

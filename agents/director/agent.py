@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from agents.director.lexicon import LexiconPlanner
+from agents.exchange import NOTHING, Exchange, Known, unheard
 from configs.tables import Tables
 from protocol.brief import Brief
 from protocol.messages import TakeOpened
@@ -50,8 +51,13 @@ class LexiconDirector:
         self._make_notes = notes or self._embedded
         self._notes: Notes | None = None
 
-    def brief(self, opened: TakeOpened) -> Brief:
+    def brief(self, opened: TakeOpened, known: Known = NOTHING, note: Callable[[Exchange], None] = unheard) -> Brief:
         """What the direction asks for, in timed beats; or of a revision, what the note leaves of them and what it changes.
+
+        Args:
+            opened: what the take is asked for.
+            known: of no use here, where nobody is asked.
+            note: likewise.
 
         Raises:
             NoteError: nothing of the note could be used.
@@ -61,10 +67,10 @@ class LexiconDirector:
             return self._planner.plan(opened.direction, opened.seconds, opened.emotion or None)
         from agents.director.revision import traced  # noqa: PLC0415 - the regions' planner, which few takes ask for here
 
-        note, words = opened.direction, parent.directions[0]
+        changes, words = opened.direction, parent.directions[0]
         if self._notes is None:
             self._notes = self._make_notes()
-        change = self._notes.revise(parent.brief, note, words, opened.seconds, opened.emotion or None)
+        change = self._notes.revise(parent.brief, changes, words, opened.seconds, opened.emotion or None)
         brief = change.brief.model_copy(update={"changes": tuple(line[:400] for line in change.said)})
         return traced(self._tables, opened, brief, change.origin)
 

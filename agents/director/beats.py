@@ -11,6 +11,8 @@ from agents.director.timing import LEAST_STEP
 from protocol.brief import Act, Beat, Limit, Still
 from protocol.keyframes import MAX_SECONDS, exact
 
+_SAME = 0.01
+"""Seconds by which times may differ that are meant to be one."""
 LONGEST = 20.0
 """Seconds that a beat lasts at most: what is agreed on at once, and lost at once, stays small."""
 
@@ -89,7 +91,7 @@ def _act_of(span: Span, start: float) -> Act:
         start=exact(span.start - start),
         end=exact(min(span.end - start, MAX_SECONDS)),  # words may ask for more than there can be
         strength=exact(call.strength),
-        speed=exact(span.speed),
+        speed=exact(span.speed if span.let_go is None or start < span.let_go[0] - _SAME else span.let_go[1]),
         side=call.side,
         count=call.count,
         yaw=exact(call.yaw),

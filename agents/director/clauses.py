@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from agents.director.phrases import PhraseTable
@@ -11,19 +11,36 @@ from agents.director.text import Token
 from agents.director.times import TimeMark
 
 Joint = Literal[
-    "open", "semi", "comma", "and", "but", "then", "last", "by_then", "first", "while", "meanwhile", "before", "after", "when",
-    "until", "without", "pause", "like",
+    "open", "semi", "comma", "and", "but", "though", "except", "then", "last", "by_then", "first", "while", "meanwhile",
+    "before", "after", "when", "until", "without", "pause", "like",
 ]  # fmt: skip
 """How a clause is joined: "open" begins a sentence, "semi" follows a semicolon, the others are said in words."""
+Aside = Literal["", "before", "after"]
+"""What words in brackets stand beside: nothing (they are no brackets), what is said before them, or what comes after."""
 
 _STRONGER: tuple[Joint, ...] = (
-    "open", "comma", "and", "but", "semi", "pause", "like", "first", "while", "meanwhile", "when", "without", "until", "before",
-    "after", "by_then", "then", "last",
+    "open", "comma", "and", "but", "semi", "pause", "like", "though", "first", "while", "meanwhile", "when", "without",
+    "except", "until", "before", "after", "by_then", "then", "last",
 )  # fmt: skip
 """Where several joints meet, as in ", and then", the later one of this list holds."""
 _SENTENCE_ENDS = frozenset({".", "!", "?", "\n", "(", ")", "[", "]", "{", "}"})
+_OPENING = frozenset({"(", "[", "{"})
 _COMMAS = frozenset({",", ":", "\u2014"})
 _ORDINAL = frozenset({"first", "second", "third", "fourth", "last", "next", "following", "now", "soon", "since", "one"})
+_SUBJECTS = frozenset({"he", "she", "they", "we", "i", "you"})
+_LEADING: frozenset[Joint] = frozenset({"after", "before", "when", "while", "until"})
+_HAS_OBJECT_CLAUSE = frozenset(
+    "that what how who where why which if whether realise realize think know believe say see feel hope understand notice"
+    " remember hear find discover learn fear wish tell decide sure certain moment time thing way all everything everyone news"
+    " fact".split()
+)
+"""After these, a pronoun begins what is thought or meant, and no main clause: "when he realises he has lost"."""
+_SENSED = frozenset({"see", "hear", "sight", "sound"})
+_PLAIN_AS = frozenset({"usual", "ever", "always", "one", "well", "before", "normal", "instructed", "needed", "much", "follows"})
+_LIKENED = frozenset("still white pale red cold quiet silent proud happy mad sick stubborn sly solemn bright stiff".split())
+_DETERMINERS = frozenset({"a", "an", "the", "his", "her", "their", "this", "that", "its", "your"})
+_BECOMES = frozenset({"become", "turn", "give", "morph", "melt", "dissolve", "transform", "shift", "change", "fade", "evolve",
+                      "into", "to", "replace", "make"})  # fmt: skip
 _ARROWS = frozenset({"->", "=>", "\u2192", ">"})
 
 
@@ -37,6 +54,7 @@ class Clause:
         tokens: its words and numbers, without marks and connectives.
         times: the times that it names.
         together: "at the same time" stands in it.
+        aside: what it stands beside, if it is said in brackets.
     """
 
     joint: Joint
@@ -44,6 +62,7 @@ class Clause:
     tokens: list[Token] = field(default_factory=list)
     times: list[TimeMark] = field(default_factory=list)
     together: bool = False
+    aside: Aside = ""
 
     @property
     def empty(self) -> bool:
@@ -79,7 +98,11 @@ class ClauseReader:
             token = tokens[place]
             current = clauses[-1]
             if ahead and token.start >= ahead[0].start:
-                current.times.append(ahead.pop(0))
+                mark = ahead.pop(0)
+                current.times.append(mark)
+                if mark.kind == "until_last" and _goes_on(tokens, mark.end):
+                    _open(clauses, "then", current.sentence)
+                    clauses[-1].times.append(replace(mark, kind="last", start=mark.end, end=mark.end))
                 continue
             if times and any(mark.start <= token.start < mark.end for mark in times):
                 place += 1
@@ -101,6 +124,15 @@ class ClauseReader:
         phrase = self._joints.at(tokens, place)
         joint = phrase.value if phrase else None
         last = phrase.last if phrase else place
+        said = [earlier.word for earlier in clauses[-1].tokens]
+        if token.word == "as" and phrase is not None and phrase.first == last and _plain_as(said, tokens, place):
+            joint = None
+        elif token.word == "than" and "sooner" in said:
+            joint = "then"  # "no sooner has he smiled than he frowns"
+        elif joint == "when" and {"hardly", "scarcely", "barely"} & set(said[:1]) and {"had", "has", "have"} & set(said[1:2]):
+            joint = "then"
+        elif joint is None and _follows(said, tokens, place):
+            joint = "after"
         if joint == "after" and token.word == "once" and not _begins_clause(tokens, last + 1):
             joint = None
         if joint is not None and phrase is not None and phrase.first == last and token.word in _ORDINAL and clauses[-1].tokens:
@@ -111,12 +143,17 @@ class ClauseReader:
         if joint is None and self._changes_here(clauses[-1].tokens, tokens, place):
             joint = "then"
         if joint is None:
+            if _begins_main(clauses[-1], tokens, place):
+                _open(clauses, "comma", clauses[-1].sentence)
             clauses[-1].tokens.append(token)
             return place + 1
+        manner = _manner_of_change(clauses[-1], tokens[place]) if joint == "then" else []
         _open(clauses, joint, clauses[-1].sentence)
-        if joint == "without":
-            clauses[-1].tokens.append(token)  # it also denies what follows
-            return last + 1
+        clauses[-1].tokens.extend(manner)
+        if joint == "when" and not _SENSED.isdisjoint(tokens[last].lemmas):
+            clauses[-1].tokens.append(tokens[last])  # "on hearing her name"
+        if joint in ("without", "except"):
+            clauses[-1].tokens.append(token)  # it also denies what follows, or says that it is left out
         return last + 1
 
     def _changes_here(self, before: Sequence[Token], tokens: Sequence[Token], place: int) -> bool:
@@ -138,7 +175,9 @@ def _mark(clauses: list[Clause], token: Token) -> None:
     """Begin what a mark begins."""
     mark, sentence = token.word, clauses[-1].sentence
     if mark in _SENTENCE_ENDS or (mark == "-" and token.start == 0):
+        beside: Aside = ("after" if clauses[-1].empty else "before") if mark in _OPENING else ""
         _open(clauses, "open", sentence + 1)
+        clauses[-1].aside = beside
     elif mark.startswith("..") or mark == "\u2026":
         _open(clauses, "pause", sentence + 1)
     elif mark == ";":
@@ -149,6 +188,20 @@ def _mark(clauses: list[Clause], token: Token) -> None:
         _open(clauses, "and", sentence)
     elif mark in _COMMAS:
         _open(clauses, "comma", sentence)
+
+
+def _manner_of_change(before: Clause, joint: Token) -> list[Token]:
+    """Take from a clause how the change comes about that a joint begins: "her smile gradually | becomes a frown"."""
+    taken: list[Token] = []
+    if _BECOMES.isdisjoint(joint.lemmas):
+        return taken
+    verb = before.tokens[-1:] if before.tokens and not _BECOMES.isdisjoint(before.tokens[-1].lemmas) else []
+    rest = before.tokens[: len(before.tokens) - len(verb)]
+    while rest and rest[-1].word.endswith("ly") and len(rest[-1].word) > 4:
+        taken.insert(0, rest.pop())
+    if taken:
+        before.tokens[:] = [*rest, *verb]
+    return taken
 
 
 def _begins_clause(tokens: Sequence[Token], place: int) -> bool:
@@ -175,6 +228,43 @@ def _begins_clause(tokens: Sequence[Token], place: int) -> bool:
     return place < len(tokens) and tokens[place].word in starts
 
 
+def _plain_as(said: Sequence[str], tokens: Sequence[Token], place: int) -> bool:
+    """Whether "as" joins nothing: "so much as", "such as", "as usual", "still as a stone"."""
+    after = tokens[place + 1].word if place + 1 < len(tokens) else ""
+    likens = bool(said) and said[-1] in _LIKENED and after in ("a", "an", "the")
+    return tuple(said[-2:]) == ("so", "much") or said[-1:] == ["such"] or after in _PLAIN_AS or likens
+
+
+def _goes_on(tokens: Sequence[Token], end: int) -> bool:
+    """Whether what comes at the time that ends here is told next: "until the last second, when he grins"."""
+    after = [token for token in tokens if token.start >= end][:2]
+    return (
+        len(after) == 2
+        and after[0].word in (",", "when", "then")
+        and after[1].word in ("when", "then", "and", "whereupon", "he", "she")
+    )
+
+
+def _follows(said: Sequence[str], tokens: Sequence[Token], place: int) -> bool:
+    """Whether "follows" here stands between two things that happen, as in "a nod follows the smile"."""
+    if tokens[place].word not in ("follows", "follow") or not 2 <= len(said) <= 5 or said[0] not in _DETERMINERS:
+        return False
+    after = tokens[place + 1] if place + 1 < len(tokens) else None
+    return after is not None and after.is_word and {"eyes", "gaze", "look", "head"}.isdisjoint(said)
+
+
+def _begins_main(clause: Clause, tokens: Sequence[Token], place: int) -> bool:
+    """Whether a pronoun begins the main clause that no comma sets off: "after a long sigh | he shuts his eyes"."""
+    if clause.joint not in _LEADING or not clause.tokens or tokens[place].word not in _SUBJECTS:
+        return False
+    before = clause.tokens[-1]
+    if not _HAS_OBJECT_CLAUSE.isdisjoint((before.word, *before.lemmas)) or before.word in _SUBJECTS:
+        return False
+    rest = tokens[place + 1 :]
+    stop = next((number for number, token in enumerate(rest) if token.kind == "mark"), len(rest))
+    return rest[stop].word != "," or stop + 1 >= len(rest) or rest[stop + 1].word not in _SUBJECTS if stop < len(rest) else True
+
+
 def _open(clauses: list[Clause], joint: Joint, sentence: int) -> None:
     current = clauses[-1]
     if current.empty:
@@ -182,5 +272,6 @@ def _open(clauses: list[Clause], joint: Joint, sentence: int) -> None:
         if _STRONGER.index(joint) >= _STRONGER.index(current.joint) or current.sentence != sentence:
             current.joint = joint
         current.sentence = sentence
+        current.aside = ""
         return
     clauses.append(Clause(joint, sentence))

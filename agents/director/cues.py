@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from agents.director.attention import SENSING, UNPLACED_YAW, named_place, others_act, unplaced
 from agents.director.clauses import Clause
-from agents.director.modifiers import OTHER, Hit, ModifierReader, gap
+from agents.director.modifiers import OTHER, Hit, ModifierReader
 from agents.director.patterns import Match, PatternTable
+from agents.director.shaping import Shaping, name_of
 from agents.director.text import Token
 from configs.lexicon import Call, Does, Entry, Lexicon
 from protocol.brief import Side
-from protocol.channels import Region
+from protocol.channels import Region, both_sides
 
 CLEAR_YAW = 18.0
 CLEAR_PITCH_UP = 14.0
 CLEAR_PITCH_DOWN = 15.0
 CLEAR_TURN = 20.0
 """Degrees of a clear look aside, up and down, and of a clear turn of the head (the catalogue of gestures)."""
-_POINTS = frozenset({"to", "on", "off", "toward", "towards", "at", "from"})
 KEPT_UP = 4
 """How often something is done that somebody keeps doing."""
+_SEEING = frozenset({"look", "watch", "see", "spot", "follow", "admire", "notice"})
+_WHO_WAITS = frozenset({"he", "she", "they", "we", "just", "simply"})
 MANNER = 0.75
 """How strong an emotion is that only colours an action, as in "he nods sadly"."""
 
@@ -44,6 +47,7 @@ class Cue:
         words: the words that it comes from, as written.
         place: index of its first character in the direction.
         end: index after its last character.
+        denied: whether it is what comes of "not".
     """
 
     entry: str
@@ -60,6 +64,7 @@ class Cue:
     words: str
     place: int
     end: int
+    denied: bool = False
 
 
 @dataclass(slots=True)
@@ -96,6 +101,7 @@ class CueReader:
         self._lexicon = lexicon
         self._patterns = patterns
         self._modifiers = modifiers
+        self._light = frozenset(lexicon.words.light)
 
     def read(
         self, clause: Clause, text: str, borrowed: Sequence[Token] = (), other: Side = "right", *, repeats: bool = False
@@ -124,12 +130,20 @@ class CueReader:
                 else ()
             )
         }
+        dropped = False
+        other_does = None if borrowed else others_act(clause.tokens, self._lexicon)
+        denies = not {"not", "never"}.isdisjoint(words[:own])
         while True:
             lemmas = [() if place in hidden else token.lemmas for place, token in enumerate(tokens)]
             found = self._patterns.find(lemmas, words, frozenset(excluded), own if borrowed else None)
+            if other_does is not None:
+                dropped = dropped or any(self._done_by(other_does, match) for match in found)
+                found = [match for match in found if not self._done_by(other_does, match)]
             taken = frozenset(place for match in found for place in match.places)
             hits = [_named(hit, other) for hit in self._modifiers.find(clause.tokens, taken)]
-            shaped = _Shaping(found, hits, self._lexicon, own)
+            if denies:
+                hits = [hit for hit in hits if hit.kind != "count" or hit.value != 1]  # "does not look away once"
+            shaped = Shaping(found, hits, self._lexicon, own)
             aimless = shaped.aimless()
             if not aimless:
                 break
@@ -161,42 +175,81 @@ class CueReader:
         }
         result.loose = shaped.loose
         result.cues = self._without_background(result.cues)
+        if other_does is not None and not result.cues and dropped:
+            result.cues.append(self._attends(clause, text))
+            result.used |= set(range(len(clause.tokens)))
         if result.cues and (aside := self._aside(clause, result.cues, result.loose, text)) is not None:
             result.cues.append(aside)
+        if not borrowed:
+            self._look_too(result, found, text)
         if result.cues:
             result.verbs = tuple(tokens[place] for match in found for place in match.places)
         return result
 
+    def _look_too(self, result: Analysis, found: Sequence[Match], text: str) -> None:
+        """Add the look whose verb the manner of it has taken: "looks innocently up at the ceiling"."""
+        tokens = result.clause.tokens
+        aims = [hit for hit in result.loose if hit.kind == "aim" or (hit.kind == "side" and hit.value in (1, -1))]
+        if not aims:
+            return
+        for match in found:
+            verbs = {place for place in match.places if place < len(tokens) and not _SEEING.isdisjoint(tokens[place].lemmas)}
+            if not verbs or self._lexicon.entries[name_of(match)].aims in ("gaze", "turn"):
+                continue
+            kept = [
+                replace(token, word="look", lemmas=("look",)) if place in verbs else token
+                for place, token in enumerate(tokens)
+                if place in verbs or place not in match.places
+            ]
+            looks = self.read(replace(result.clause, tokens=kept, times=[]), text).cues
+            looks = [cue for cue in looks if cue.does == "act" and self._lexicon.entries[cue.entry].aims in ("gaze", "turn")]
+            result.cues.extend(looks)
+            if looks:
+                result.used |= {place for hit in aims for place in range(hit.first, hit.last + 1)}
+                result.loose = [hit for hit in result.loose if hit not in aims]
+
     def _aside(self, clause: Clause, cues: Sequence[Cue], loose: Sequence[Hit], text: str) -> Cue | None:
         """A look to where something is said to be: "something catches her attention on the right"."""
-        if any(cue.entry in self._lexicon.actions for cue in cues):
+        if any(cue.entry in self._lexicon.actions and cue.does == "act" and not cue.event for cue in cues):
             return None
-        for hit in loose:
-            if hit.kind != "side" or hit.value not in (1, -1) or hit.first == 0:
-                continue
-            before = [token.word for token in clause.tokens[max(0, hit.first - 2) : hit.first]]
-            after = clause.tokens[hit.last + 1 : hit.last + 2]
-            if not _POINTS.isdisjoint(before) and (not after or after[0].word in self._lexicon.words.light):
-                first, last = clause.tokens[hit.first - 1], clause.tokens[hit.last]
-                call = Call(name="look", yaw=hit.value * CLEAR_YAW)
-                words = text[first.start : last.end]
-                return Cue(
-                    entry="look",
-                    does="act",
-                    calls=(call,),
-                    of=(),
-                    spared=(),
-                    speed=1.0,
-                    length=None,
-                    brief=None,
-                    count=0,
-                    natural=None,
-                    event=False,
-                    words=words,
-                    place=first.start,
-                    end=last.end,
-                )
-        return None
+        found = named_place(clause, loose, self._light)
+        if found is None:
+            return None
+        hit, first = found
+        return _look(Call(name="look", yaw=hit.value * CLEAR_YAW), clause.tokens[first], clause.tokens[hit.last], text)
+
+    def toward(self, analysis: Analysis, text: str) -> Analysis | None:
+        """A clause that has somebody look where something is, or at what nobody can place, and asks for nothing else."""
+        clause = analysis.clause
+        if any(not SENSING.isdisjoint(token.lemmas) for token in clause.tokens):
+            aside = self._aside(clause, (), analysis.loose, text)
+            if aside is not None:
+                return Analysis(clause, [aside], analysis.hits, set(range(len(clause.tokens))))
+        found = unplaced(clause.tokens, self._lexicon)
+        if found is None:
+            return None
+        first, last = found
+        cue = _look(Call(name="look", yaw=UNPLACED_YAW), clause.tokens[first], clause.tokens[last], text)
+        return Analysis(clause, [cue], [], set(range(first, last + 1)), (clause.tokens[first],))
+
+    def _attends(self, clause: Clause, text: str) -> Cue:
+        """What the subject does when somebody else does something: notices, and looks."""
+        first, last = clause.tokens[0], clause.tokens[-1]
+        calls = (Call(name="brow_flash", strength=0.6), Call(name="interest", strength=0.6))
+        words = " ".join(text[first.start : last.end].split())[:400]
+        return Cue(
+            "interest", "act", calls, (), (), 1.0, None, None, 0, 1.4, event=True, words=words, place=first.start, end=last.end
+        )
+
+    def _done_by(self, who: int, match: Match) -> bool:
+        """Whether a match is what somebody else does, as in "her friends shout", and no face of the subject's."""
+        name = name_of(match)
+        return match.places[0] > who and name in self._lexicon.actions and self._passing(name)
+
+    def _passing(self, name: str) -> bool:
+        """Whether an action is done by somebody, rather than something that happens to them."""
+        entry = self._lexicon.entries[name]
+        return entry.does == "act" and not entry.event
 
     def _in_the_eyes(self, clause: Clause, match: Match) -> bool:
         """Whether an emotion is said to show in the eyes: "fear shows in his eyes", "her eyes are sad"."""
@@ -256,11 +309,29 @@ class CueReader:
         calls = tuple(_shape(call, entry, hits, strength, count) for call in self._lexicon.calls(name))
         spared: tuple[tuple[str, float], ...] = ()
         does, of = entry.does, entry.of
-        if entry.waits and match.places[0] == 0 and len(tokens) <= 2:
+        if entry.waits and _only_waits(match, tokens[:own]):
             does, calls = "pause", ()
+        side = _side_of([hit.value for hit in hits if hit.kind == "side"])
         if negation is not None:
-            does, calls, of, spared = self._deny(entry, name, calls, of)
-        return Cue(name, does, calls, of, spared, speed, None, brief, count, entry.seconds, entry.event, "", 0, 0)
+            neither = tokens[negation.first].word in ("neither", "nor")
+            does, calls, of, spared = self._deny(entry, name, calls, of, neither=neither)
+        if does == "spare" and side != "both":
+            spared = self._one_side(of, spared, side)
+            of = ()
+        seconds = entry.seconds
+        return Cue(
+            name, does, calls, of, spared, speed, None, brief, count, seconds, entry.event, "", 0, 0, negation is not None
+        )
+
+    def _one_side(self, of: Sequence[str], spared: Sequence[tuple[str, float]], side: Side) -> tuple[tuple[str, float], ...]:
+        """What is not to move, on one side of the face: "the right one stays open"."""
+        bounds = dict(spared)
+        for group in of:
+            bounds.update(self._lexicon.acts.spare[group])
+        sides = {name: both_sides(name) for name in bounds}
+        return tuple(
+            sorted((names[side == "right"] if len(names) == 2 else name, bounds[name]) for name, names in sides.items())
+        )
 
     def _kept_up(self, name: str, match: Match, tokens: Sequence[Token]) -> bool:
         """Whether a passing act is done on and on, as in "keeps blinking"."""
@@ -273,18 +344,26 @@ class CueReader:
         )
 
     def _deny(
-        self, entry: Entry, name: str, calls: tuple[Call, ...], of: tuple[str, ...]
+        self, entry: Entry, name: str, calls: tuple[Call, ...], of: tuple[str, ...], *, neither: bool
     ) -> tuple[Does, tuple[Call, ...], tuple[str, ...], tuple[tuple[str, float], ...]]:
         """What "not" makes of an entry: the opposite state, or bounds on what the acts would have moved."""
         if entry.does != "act":
             return "spare", (), (), ()
         opposite = self._lexicon.acts.opposite.get(name)
+        if neither and name in self._lexicon.states:
+            opposite = "neutral"  # "neither happy nor sad": not their opposites both
         if opposite is not None:
             return "act", (Call(name=opposite, strength=0.6),), (), ()
         bounds: dict[str, float] = {}
         for call in calls:
             bounds.update(self._lexicon.kind(call.name).never)
         return "spare", (), (), tuple(sorted(bounds.items()))
+
+
+def _only_waits(match: Match, tokens: Sequence[Token]) -> bool:
+    """Whether a clause says only that somebody waits, and nothing of what it is like: "wait a moment", "she waits"."""
+    first = match.places[0]
+    return len(tokens) <= 2 + first and all(token.word in _WHO_WAITS for token in tokens[:first])
 
 
 def _shape(call: Call, entry: Entry, hits: Sequence[Hit], strength: float, count: int) -> Call:
@@ -316,13 +395,24 @@ def _shape(call: Call, entry: Entry, hits: Sequence[Hit], strength: float, count
             changes["pitch"] = _bounded(pitch * 6, 15)
             side = "left" if yaw >= 0 else "right"
         elif lone or aims:
-            changes["yaw"] = _bounded(yaw * CLEAR_YAW * scale if angle is None else angle * _sign(yaw), 45)
+            across = bool(lone) or any(hit.yaw for hit in aims) or not call.yaw
+            changes["yaw"] = (
+                call.yaw if not across else _bounded(yaw * CLEAR_YAW * scale if angle is None else angle * _sign(yaw), 45)
+            )
             changes["pitch"] = _bounded(pitch * (CLEAR_PITCH_UP if pitch > 0 else CLEAR_PITCH_DOWN) * scale, 25)
         changes["strength"] = call.strength
         if any(hit.value == 1.1 and hit.pitch == 0 and hit.last > hit.first for hit in aims):
             regions: tuple[Region, ...] = ("eyes",)
             changes["regions"] = regions
     return call.model_copy(update={**changes, "side": side, "name": name})
+
+
+def _look(call: Call, first: Token, last: Token, text: str) -> Cue:
+    """A look that follows from the words between two tokens."""
+    words = " ".join(text[first.start : last.end].split())[:400]
+    return Cue(
+        "look", "act", (call,), (), (), 1.0, None, None, 0, None, event=False, words=words, place=first.start, end=last.end
+    )
 
 
 def _extent(clause: Clause, places: Sequence[int]) -> tuple[int, int]:
@@ -359,58 +449,3 @@ def _sign(value: float) -> float:
 
 def _bounded(value: float, most: float) -> float:
     return min(most, max(-most, value))
-
-
-def name_of(match: Match) -> str:
-    """The entry that a match is of."""
-    return match.pattern.entry
-
-
-class _Shaping:
-    """Gives each modifier of a clause to the cue that it belongs to."""
-
-    def __init__(self, found: Sequence[Match], hits: Sequence[Hit], lexicon: Lexicon, own: int) -> None:
-        self._found = found
-        self._entries = [lexicon.entries[match.pattern.entry] for match in found]
-        self._lexicon = lexicon
-        self.of: list[list[Hit]] = [[] for _ in found]
-        self.loose: list[Hit] = []
-        for hit in hits:
-            takers = [n for n, entry in enumerate(self._entries) if self._takes(entry, n, hit)]
-            if not takers:
-                if hit.kind not in ("not", "affirmed"):
-                    self.loose.append(hit)
-                continue
-            # An adjective or adverb stands before what it describes; a direction follows its verb.
-            behind = hit.kind in ("aim", "side", "angle")
-            best = min(takers, key=lambda n: (2 * gap(hit, found[n].places) + ((hit.last < found[n].places[0]) == behind), n))
-            if found[best].places[0] >= own or hit.kind != "number" or gap(hit, found[best].places) <= 2:
-                self.of[best].append(hit)
-            else:
-                self.loose.append(hit)
-
-    def _takes(self, entry: Entry, number: int, hit: Hit) -> bool:
-        if hit.kind in ("not", "affirmed"):
-            return False
-        if hit.kind == "aim":
-            return entry.aims in ("gaze", "turn") or (entry.aims == "tilt" and hit.yaw != 0)
-        if hit.kind == "side":
-            if entry.aims in ("gaze", "turn"):
-                return hit.value in (1, -1)
-            return entry.aims != "none"
-        if hit.kind == "angle":
-            return entry.aims in ("gaze", "turn", "tilt")
-        if hit.kind == "number":
-            name = self._found[number].pattern.entry
-            return entry.does == "act" and all(
-                self._lexicon.kind(c.name).hold in ("own", "span") for c in self._lexicon.calls(name)
-            )
-        return True
-
-    def aimless(self) -> set[str]:
-        """Entries that need a direction and have none."""
-        return {
-            match.pattern.entry
-            for match, entry, hits in zip(self._found, self._entries, self.of, strict=True)
-            if entry.needs_aim and not any(hit.kind == "aim" or (hit.kind == "side" and hit.value in (1, -1)) for hit in hits)
-        }

@@ -31,8 +31,8 @@ class LexiconPlanner:
         self._scheduler = Scheduler(lexicon)
 
     def understand(self, direction: str) -> Reading:
-        """The first stage: what the direction asks for, in which order."""
-        return self._reader.understand(direction)
+        """The first stage: what a direction or a piece of one asks for, in which order."""
+        return self._reader.understand(direction, part=True)
 
     def draft(self, reading: Reading, seconds: float | None, colour: Reading | None = None) -> Brief:
         """The second stage: times.
@@ -53,4 +53,4 @@ class LexiconPlanner:
             emotion: words for an emotional colouring of the whole take, apart from the motion.
         """
         colour = self.understand(emotion) if emotion else None
-        return self.draft(self.understand(direction), seconds, colour)
+        return self.draft(self._reader.understand(direction), seconds, colour)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Literal
 
 from agents.director.phrases import PhraseTable
@@ -24,6 +25,11 @@ _MAKES_A_SIDE = frozenset(
 )
 _ABRUPT = frozenset({"snap", "whip", "shoot", "jerk", "fly"})
 """Verbs that say how fast as well as what; a pattern that needs them leaves their pace to be read."""
+_PAIRED = frozenset("brow eyebrow eye eyelid lid cheek corner nostril side shoulder ear dimple edge half left right".split())
+"""Parts of which there are two; "one" before anything else is a number."""
+_HOW_OFTEN = frozenset({"once", "twice", "thrice", "again", "repeatedly", "several", "two", "three", "four", "five"})
+_HEIGHTS = {"upper": 0.9, "top": 0.9, "lower": -0.9, "bottom": -0.9}
+_OF_A_VIEW = frozenset("corner hand edge side part half of and then to again for with in".split())
 _GONE = frozenset("has have had was were is are be been just nothing".split())
 
 
@@ -79,7 +85,8 @@ class ModifierReader:
         for phrase in tables.negation:
             add(phrase, _Meaning("not"))
         for phrase in tables.affirmed:
-            add(phrase, _Meaning("affirmed"))
+            for spelled in _spelled(phrase, lexicon.words.classes):
+                add(spelled, _Meaning("affirmed"))
         self._phrases: PhraseTable[tuple[_Meaning, ...]] = PhraseTable(said)
         self._mirror = frozenset(tables.mirror)
         self._numbers = lexicon.words.numbers
@@ -103,17 +110,32 @@ class ModifierReader:
                     free[covered] = False
             elif not free[place]:
                 continue
+            elif (height := _height(tokens, place)) is not None:
+                hits.append(height)
+                free[place] = False
             elif (number := self._number(tokens, place, free)) is not None:
                 hits.append(number)
                 for covered in range(number.first, number.last + 1):
                     free[covered] = False
+            elif (
+                token.word in ("hand", "hands")
+                and place
+                and tokens[place - 1].word in ("left", "right")
+                and _edge(tokens, place + 1)
+            ):
+                hits.append(Hit("affirmed", 0, place, place))  # "the right-hand side": says nothing of hands
+                free[place] = False
             elif token.word == "from":  # "looks up from her book" names where the look leaves
                 for covered in range(place + 1, min(place + 4, len(tokens))):
                     if any(lemma in ("left", "right") for lemma in tokens[covered].lemmas):
                         break
+                    if tokens[covered].word in _HOW_OFTEN or tokens[covered].word.endswith("ly"):
+                        break
                     free[covered] = False
         free = [open_ or not _ABRUPT.isdisjoint(token.lemmas) for open_, token in zip(free, tokens, strict=True)]
         for phrase in self._phrases.find(tokens, free):
+            if tokens[phrase.first].word in ("fly", "flies") and _a_thing(tokens, phrase.first):
+                continue
             for meaning in phrase.value:
                 if meaning.kind == "degree" and self._describes_subject(tokens, phrase.last + 1):
                     continue
@@ -134,6 +156,9 @@ class ModifierReader:
             following = tokens[place + 1 : place + 2]
             if following and following[0].word in ("time", "times", "second", "last", "more", "by", "moment", "after"):
                 return None
+            nouns = tokens[place + 1 : place + 5]
+            if nouns and not any(lemma in _PAIRED for token in nouns for lemma in (token.word, *token.lemmas)):
+                return None  # "one nod", "a single blink"
             return Hit("side", 0, place, place)
         if word in ("a", "an"):
             ahead = [token.word for token in tokens[place + 1 : place + 4]]
@@ -186,9 +211,45 @@ class ModifierReader:
         after = tokens[place + 1].word if place + 1 < len(tokens) and free[place + 1] else ""
         if after in ("time", "times", "x"):
             return Hit("count", value, place, place + 1)
+        if after in ("%", "percent", "per_cent") and 1 <= value <= 200:
+            return Hit("degree", value / 100, place, place + 1)
         if after in ("degree", "degrees"):
             return Hit("angle", value, place, place + 1)
         return Hit("number", value, place, place)
+
+
+def _spelled(phrase: str, classes: Mapping[str, Sequence[str]]) -> list[str]:
+    """Every phrase that one with choices stands for: `a|b`, and `<class>` of words.yaml.
+
+    Raises:
+        ValueError: there is no such class.
+    """
+    choices = []
+    for part in phrase.split():
+        words: list[str] = []
+        for word in part.split("|"):
+            if word.startswith("<") and word[1:-1] not in classes:
+                raise ValueError(f"modifiers.yaml: {phrase!r} names the class {word}, which words.yaml does not list")
+            words.extend(classes[word[1:-1]] if word.startswith("<") else (word,))
+        choices.append(words)
+    return [" ".join(chosen) for chosen in product(*choices)]
+
+
+def _height(tokens: Sequence[Token], place: int) -> Hit | None:
+    """How high a corner or side is that eyes go to: "to the upper left", "the bottom right corner"."""
+    pitch = _HEIGHTS.get(tokens[place].word)
+    after = [token.word for token in tokens[place + 1 : place + 3]]
+    if pitch is None or not after or (after[0] not in ("left", "right", "corner") and after[1:] not in (["left"], ["right"])):
+        return None
+    beside = after[1:2]
+    if after[0] != "corner" and beside and beside[0] not in _OF_A_VIEW:
+        return None  # "the upper left lip"
+    return Hit("aim", 0, place, place, pitch=pitch)
+
+
+def _a_thing(tokens: Sequence[Token], place: int) -> bool:
+    """Whether a word is a noun here, as in "a fly", though it can say how fast."""
+    return place > 0 and tokens[place - 1].word in ("a", "an", "the", "some", "two", "three", "of")
 
 
 def _as_can(tokens: Sequence[Token], place: int) -> Hit | None:
@@ -220,6 +281,11 @@ def _softened(hits: list[Hit]) -> list[Hit]:
         else:
             result.append(hit)
     return result
+
+
+def _edge(tokens: Sequence[Token], place: int) -> bool:
+    """Whether a word for a part of a room or picture follows, as after "right-hand"."""
+    return place < len(tokens) and tokens[place].word in ("side", "edge", "corner", "part", "end", "half", "margin")
 
 
 def gap(hit: Hit, places: Sequence[int]) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from string import ascii_lowercase
 
 _VOWELS = "aeiou"
 _ENDINGS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -30,7 +32,10 @@ _ENDINGS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 """English endings and what may stand in their place, longest first."""
 _COMPARATIVES = ("er", "est")
+_BITS: Mapping[str, int] = {letter: 1 << (ord(letter) % 61) for letter in ascii_lowercase}
 _SHORTEST_STEM = 3
+_OFTEN = 3
+"""Patterns with a word, from which on it is what people mean rather than a rarer word with a likelier slip."""
 
 
 def stems(word: str) -> list[str]:
@@ -58,7 +63,8 @@ class Morphology:
         vocabulary: base forms that mean something to the lexicon.
         irregular: inflected form to its base forms.
         guard: further words that exist in English; never taken for misspelt.
-        face: words of the vocabulary that a misspelt word is taken for first.
+        face: words of the vocabulary that a misspelt word is taken for first, or how often the lexicon uses each.
+        things: words that it is taken for next.
     """
 
     def __init__(
@@ -66,18 +72,20 @@ class Morphology:
         vocabulary: Iterable[str],
         irregular: Mapping[str, tuple[str, ...]],
         guard: Iterable[str],
-        face: Iterable[str] = (),
+        face: Mapping[str, int] | Iterable[str] = (),
+        things: Iterable[str] = (),
     ) -> None:
         self._vocabulary = frozenset(vocabulary)
         self._irregular = irregular
         self._guard = frozenset(guard)
-        self._face = frozenset(face)
+        self._face = Counter(face)
+        self._things = frozenset(things)
 
     @cached_property
     def _by_length(self) -> Mapping[int, tuple[tuple[str, int], ...]]:
         """Known words of each length with the set of their letters; made when the first misspelt word is met."""
         known = {word: None for word in sorted(self._vocabulary | self._irregular.keys()) if "_" not in word}
-        for word in sorted(self._face):
+        for word in sorted(self._face.keys() | self._things):
             if "_" not in word and len(word) >= 3:
                 known.update(dict.fromkeys(_inflected(word)))
         table: dict[int, list[tuple[str, int]]] = {}
@@ -108,7 +116,7 @@ class Morphology:
         ranks = [rank for known in self._similar(word) if (rank := self._rank(word, known)) is not None]
         return min(ranks)[-1] if ranks else None
 
-    def _rank(self, word: str, known: str) -> tuple[int, int, int, int, str] | None:
+    def _rank(self, word: str, known: str) -> tuple[int, int, int, int, int, str] | None:
         """How unlikely a known word is meant; None if it is too far off."""
         mixed = sorted(word) == sorted(known) and word[0] == known[0] and word[-1] == known[-1]
         allowed = 2 if len(word) >= 7 or (mixed and len(word) >= 5) else 1
@@ -116,8 +124,10 @@ class Morphology:
         if slips > allowed or not self.lemmas(known):
             return None
         kind = 0 if sorted(word) == sorted(known) else 1 if len(known) > len(word) else 2 if len(known) < len(word) else 3
-        strange = 0 if known in self._face or any(lemma in self._face for lemma in self.lemmas(known)) else 1
-        return slips, strange, int(known[0] != word[0]), kind, known
+        meant = {known, *self.lemmas(known)}
+        often = max(self._face[word] for word in meant)
+        strange = 0 if often >= _OFTEN else 1 if often else 2 if not meant.isdisjoint(self._things) else 3
+        return slips, strange, int(known[0] != word[0]), kind, -often, known
 
     def _similar(self, word: str) -> list[str]:
         """Known words of about the same length and letters."""
@@ -135,7 +145,7 @@ def _letters(word: str) -> int:
     """The set of a word's letters, as bits."""
     bits = 0
     for letter in word:
-        bits |= 1 << (ord(letter) % 61)
+        bits |= _BITS.get(letter) or 1 << (ord(letter) % 61)
     return bits
 
 

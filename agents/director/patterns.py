@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Literal
@@ -78,8 +79,17 @@ class PatternError(ValueError):
     """A pattern is not written in the language; says which and why."""
 
 
-def compile_pattern(said: str, entry: str, classes: Mapping[str, Iterable[str]], rank: int) -> Pattern:
+def compile_pattern(
+    said: str, entry: str, classes: Mapping[str, Iterable[str]], rank: int, known: dict[str, Term] | None = None
+) -> Pattern:
     """Read one pattern.
+
+    Args:
+        said: as the lexicon writes it.
+        entry: whose it is.
+        classes: words by class.
+        rank: place in the lexicon.
+        known: places that have been read before, by how they are written; new ones are put in.
 
     Raises:
         PatternError: an unknown class, no word at all, or only optional ones.
@@ -91,7 +101,14 @@ def compile_pattern(said: str, entry: str, classes: Mapping[str, Iterable[str]],
     order: Order = "free"
     if body.startswith(("=", "+")):
         order, body = ("exact" if body[0] == "=" else "ordered"), body[1:]
-    terms = tuple(_term(part, entry, said, classes) for part in body.split())
+    known = {} if known is None else known
+    if order == "free" and " " not in body and "-" in body:
+        order = "exact"  # "open-mouthed" comes apart in a direction, too
+    parts = body.replace("-", " ").split()
+    for part in parts:
+        if part not in known:
+            known[part] = _term(part, entry, said, classes)
+    terms = tuple(known[part] for part in parts)
     if all(term.optional for term in terms):
         raise PatternError(f"{entry}: pattern {said!r} needs at least one word without a question mark")
     if not 0 < strength <= 4:
@@ -123,8 +140,10 @@ class PatternTable:
 
     def __init__(self, lexicon: Lexicon) -> None:
         classes = lexicon.words.classes
-        said = [(entry, pattern) for entry, body in lexicon.entries.items() for pattern in body.say]
-        self.patterns = tuple(compile_pattern(pattern, entry, classes, rank) for rank, (entry, pattern) in enumerate(said))
+        said = enumerate(lexicon.patterns)
+        known: dict[str, Term] = {}
+        self.patterns = tuple(compile_pattern(pattern, entry, classes, rank, known) for rank, (entry, pattern) in said)
+        self._vocabulary = frozenset(lemma for term in known.values() for lemma in term.lemmas)
         self._by_lemma: dict[str, list[Pattern]] = {}
         for pattern in self.patterns:
             needed = [term for term in pattern.terms if not term.optional]
@@ -135,7 +154,16 @@ class PatternTable:
 
     def vocabulary(self) -> frozenset[str]:
         """Every lemma that some pattern knows."""
-        return frozenset(lemma for pattern in self.patterns for term in pattern.terms for lemma in term.lemmas)
+        return self._vocabulary
+
+    def often(self, but: Container[str]) -> Mapping[str, int]:
+        """How many patterns know a lemma, without those of some entries."""
+        terms = Counter(term for pattern in self.patterns if pattern.entry not in but for term in pattern.terms)
+        often: dict[str, int] = {}
+        for term, times in terms.items():
+            for lemma in term.lemmas:
+                often[lemma] = often.get(lemma, 0) + times
+        return often
 
     def find(
         self,

@@ -33,6 +33,7 @@ class Span:
         step: number of its step.
         fixed: whether the direction says when it ends.
         released: whether it is being let go, and left to it.
+        let_go: when it begins to be let go and at which pace, where the direction says: "ever so slowly, they open".
     """
 
     call: Call
@@ -44,6 +45,7 @@ class Span:
     step: int
     fixed: bool = False
     released: bool = False
+    let_go: tuple[float, float] | None = None
     regions: tuple[Region, ...] = REGIONS
 
     @property
@@ -94,13 +96,15 @@ class Performance:
             if span.words == eyes.words and span.step == eyes.step and {"pitch", "roll"} & set(span.kind.parts):
                 span.end, span.fixed = at, True
 
-    def release(self, groups: Iterable[str], at: float, over: float) -> list[Span]:
+    def release(self, groups: Iterable[str], at: float, over: float, pace: float = 1.0) -> list[Span]:
         """Let poses go at a time, to be over so many seconds later; all of them for the group "all"."""
         groups = tuple(groups)
         names = {name for group in groups for name in self.lexicon.acts.release[group]}
         gone = [span for span in self.active(at) if "all" in groups or span.name in names]
         for span in gone:
             span.end, span.fixed, span.released = at + over, True, True
+            if pace != 1:
+                span.let_go = (at, pace)
         return gone
 
     def finish(self, step: int, at: float) -> None:
@@ -144,7 +148,7 @@ def _contradicts(new: Span, old: Span, lexicon: Lexicon) -> bool:
         and (new.name in _GAZES or new.name in lexicon.acts.opens_eyes)
     ):
         return True
-    if old.name in lexicon.acts.ends.get(new.name, ()):
+    if old.step != new.step and old.name in lexicon.acts.ends.get(new.name, ()):
         return True
     if not new.holds:
         return False

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
+from agents.director.attention import PEOPLE
 from agents.director.clauses import Clause, ClauseReader, Joint
 from agents.director.cues import Analysis, Cue, CueReader
-from agents.director.modifiers import Hit, ModifierReader
+from agents.director.leftout import LATE, LeftOut
+from agents.director.modifiers import ModifierReader
 from agents.director.morphology import Morphology
 from agents.director.patterns import PatternTable
 from agents.director.phrases import PhraseTable
-from agents.director.steps import Arranger, Moment, Step, summaries
+from agents.director.rewording import back_again, from_to, names_something, nothing, resolve_pronouns
+from agents.director.steps import BEGINS, Arranger, Moment, Step, summaries
 from agents.director.text import Token, shadow, tokenise
-from agents.director.times import TimeMark, TimeReader
+from agents.director.times import TimeKind, TimeMark, TimeReader
+from agents.director.tone import ToneReader
+from agents.director.viewpoint import addressed, seen_from_the_subject
 from configs.lexicon import Lexicon
-from protocol.brief import Limit, Side
+from protocol.brief import Limit
 from protocol.channels import both_sides
 
-_MERGES: frozenset[Joint] = frozenset({"open", "comma", "and", "but", "semi", "pause", "then", "first", "last"})
+_MERGES: frozenset[Joint] = frozenset({"open", "comma", "and", "but", "though", "semi", "pause", "then", "first", "last"})
+_HELD = {"wink": "close_eyes"}
+"""What an act of its own short time becomes when it is to last."""
+_OF_NAMES = frozenset({"is", "was", "has", "had", "and", "then", "slowly", "suddenly", "s", "looks", "turns", "gives", "keeps"})
+"""What comes after the name of somebody who acts."""
+HARDLY = 0.3
+"""Share of a feeling that is seen where the direction says that it does not show."""
 ONSET = 0.6
 """Seconds that an expression naturally takes to appear (0.4 to 0.7 s, Schmidt 2003); "over three seconds" is set against it."""
 
@@ -32,12 +44,14 @@ class Reading:
         summaries: the words of each step.
         understood: (words, what they were taken for), in the order of the text.
         unread: words that could not be used, in the order of the text.
+        remarks: what is to be said of how it was understood, such as that only its tone was.
     """
 
     steps: tuple[Step, ...]
     summaries: tuple[str, ...]
     understood: tuple[tuple[str, str], ...]
     unread: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
 
 class Reader:
@@ -72,23 +86,46 @@ class Reader:
         self._meaning = self._patterns.vocabulary()
         vocabulary = self._patterns.vocabulary() | set(self._modifiers.vocabulary()) | set(table.vocabulary())
         vocabulary |= {*words.parts, *words.subjects, *words.stop, *words.light, *words.numbers}
-        self._morphology = Morphology(vocabulary, words.irregular, lexicon.english.words.split(), self._patterns.vocabulary())
-        self._ignored = frozenset({*words.stop, *words.subjects, *words.light})
+        self._morphology = Morphology(
+            vocabulary,
+            words.irregular,
+            lexicon.english.words.split(),
+            self._patterns.often(but=lexicon.situations),
+            self._patterns.vocabulary(),
+        )
+        self._tones = ToneReader(lexicon)
+        self._subjects = frozenset(words.subjects)
+        self._light = frozenset(words.light)
+        self._places = frozenset(said for said in lexicon.modifiers.aims if " " not in said) | set(words.classes["camera"])
+        moving = (words.classes["change"], words.classes.get("wander", ()), words.classes["raise"])  # older lexicons lack one
+        self._moving = frozenset({*(word for listed in moving for word in listed), "join", "make", "slide"})
+        people = {*words.classes["friend"], *words.classes["dear"], *PEOPLE}
+        self._ignored = frozenset({*words.stop, *words.subjects, *words.light, *people})
+        self._left_out = LeftOut(lexicon, self._cues, self._ignored, self._meaning)
         self._confusions = {(before, word): meant for before, word, meant in words.confusions}
 
-    def understand(self, text: str) -> Reading:
-        """Read a direction: pure, no clock, no randomness."""
+    def understand(self, text: str, *, part: bool = False) -> Reading:
+        """Read a direction: pure, no clock, no randomness.
+
+        Args:
+            text: the direction.
+            part: it is a piece of something that is read elsewhere too, such as a note; then "left" by itself is no look.
+        """
         flat = shadow(text)
         times = self._times.find(flat)
         tokens = self._glued(self._with_lemmas(self._unconfused(tokenise(text, self._lexicon.words))))
+        tokens = self._repeated(seen_from_the_subject(addressed(tokens, self._subjects)))
         clauses = self._clauses.split(tokens, times)
-        _resolve_pronouns(clauses, self._lexicon.words.parts)
-        analyses = self._analyse(clauses, text)
+        resolve_pronouns(clauses, self._lexicon.words.parts)
+        analyses = self._analyse(clauses, text, bare=not part)
         steps = self._arranger.arrange(analyses)
-        steps = [step for step in (_flashed(step) for step in steps) if step.moments]
+        steps = [step for step in (_flashed(step, number) for number, step in enumerate(steps)) if step.moments]
         understood, unread = self._account(tokens, times, analyses, text)
+        remarks: tuple[str, ...] = ()
+        if not steps and not part:
+            steps, remarks = self._tones.played(clauses, text)
         told = summaries(steps, text)
-        return Reading(tuple(steps), tuple(told[number] for number in range(len(steps))), understood, unread)
+        return Reading(tuple(steps), tuple(told[number] for number in range(len(steps))), understood, unread, remarks)
 
     def _unconfused(self, tokens: list[Token]) -> list[Token]:
         """Words that exist but are a slip here, such as "than" after "and"."""
@@ -105,6 +142,8 @@ class Reader:
         place = 0
         while place < len(tokens):
             phrase = self._glue.at(tokens, place)
+            if phrase is not None and phrase.value == "open_and_close" and _kept_open(tokens, phrase.first, phrase.last):
+                phrase = None
             if phrase is None:
                 result.append(tokens[place])
                 place += 1
@@ -115,29 +154,64 @@ class Reader:
             place = phrase.last + 1
         return result
 
+    def _repeated(self, tokens: Sequence[Token]) -> list[Token]:
+        """Words said twice as once: "deeper and deeper" is deeper, "blinks and blinks" is blinking repeatedly."""
+        result: list[Token] = []
+        place = 0
+        while place < len(tokens):
+            token = tokens[place]
+            result.append(token)
+            again = place
+            while (
+                token.is_word
+                and again + 2 < len(tokens)
+                and tokens[again + 1].word == "and"
+                and tokens[again + 2].word == token.word
+            ):
+                again += 2
+            if again > place and not token.word.endswith("er"):
+                last = tokens[again]
+                result.append(replace(last, word="repeatedly", lemmas=self._morphology.lemmas("repeatedly")))
+            place = again + 1
+        return result
+
     def _with_lemmas(self, tokens: list[Token]) -> list[Token]:
-        result = []
+        result: list[Token] = []
         for token in tokens:
             if token.kind != "word":
                 result.append(token)
                 continue
             lemmas = self._morphology.lemmas(token.word)
             word = token.word
-            if not lemmas and (meant := self._morphology.repaired(word)) is not None:
+            if not lemmas and not _is_name(token, result) and (meant := self._morphology.repaired(word)) is not None:
                 word, lemmas = meant, self._morphology.lemmas(meant)
             result.append(replace(token, word=word, lemmas=lemmas))
         return result
 
-    def _analyse(self, clauses: Sequence[Clause], text: str) -> list[Analysis]:
+    def _analyse(self, clauses: Sequence[Clause], text: str, *, bare: bool) -> list[Analysis]:
         """Cues of all clauses; fragments join a neighbour, and what a clause leaves out is taken from the one before."""
         done: list[Analysis] = []
         waiting: Clause | None = None  # a fragment at the beginning of a sentence, for the clause after it
+        clauses = [part for clause in clauses for part in from_to(clause, self._places)]
         for number, said in enumerate(clauses):
             clause = said if waiting is None else _joined(waiting, said)
             waiting = None
             analysis = self._cues.read(clause, text)
-            if not analysis.cues and done and self._adds_direction(analysis, done[-1]):
-                merged = self._cues.read(_joined(done[-1].clause, clause, keep=True), text)
+            if not analysis.cues and said.tokens and (there := self._left_out.there(clause, done)) is not None:
+                analysis = self._cues.read(replace(clause, tokens=[*clause.tokens, there]), text)
+            left_out = self._left_out
+            if analysis.cues and done:
+                analysis = left_out.with_part(analysis, done[-1], text) or analysis
+            following = clauses[number + 1] if number + 1 < len(clauses) else None
+            if not analysis.cues and clause.joint != "comma" and self._leads(analysis, following, text):
+                waiting = clause  # "then, in an instant, she is furious"; "Slowly, he turns"
+                continue
+            if not analysis.cues and (plain := nothing(clause) or back_again(clause, done)) is not None:
+                analysis = self._cues.read(plain, text)
+            if not analysis.cues and done and (
+                left_out.adds_direction(analysis, done[-1]) or left_out.adds_manner(analysis, done[-1])
+            ):  # fmt: skip
+                merged = self._cues.read(_joined(done[-1].clause, left_out.less(analysis), keep=True), text)
                 if merged.cues:
                     done[-1] = _timed(merged)
                     continue
@@ -146,15 +220,29 @@ class Reader:
                 and done
                 and done[-1].verbs
                 and not clause.empty
+                and not (
+                    clause.tokens and clause.tokens[0].word in ("it", "that", "this") and names_something(clause.tokens, 0)
+                )
                 and done[-1].clause.sentence >= clause.sentence - 1
             ):
-                analysis = self._elliptic(clause, done[-1], text) or analysis
+                analysis = self._left_out.borrowed(clause, done[-1], text) or analysis
+            if done and (gives_in := self._left_out.gives_in(clause, done[-1], text)) is not None:
+                analysis = gives_in
+            if not analysis.cues:
+                analysis = self._cues.toward(analysis, text) or analysis
+            if not analysis.cues and bare:
+                analysis = self._left_out.bare_direction(analysis, text) or analysis
+            if done and self._conceals(analysis, done[-1]):
+                continue
             if analysis.cues:
+                left_out.stays_as_it_is(analysis, done)
+                if done:
+                    left_out.keeps_shut(analysis, done[-1])
                 done.append(_timed(analysis))
                 continue
-            following = clauses[number + 1] if number + 1 < len(clauses) else None
             first_of_sentence = not any(a.clause.sentence == clause.sentence for a in done)
-            if (
+            sets_a_time = following is not None and first_of_sentence and _sets_a_time(clause, done)
+            if sets_a_time or (
                 clause.joint in _MERGES
                 and following is not None
                 and following.sentence == clause.sentence
@@ -176,36 +264,84 @@ class Reader:
                 done.append(analysis)
         if waiting is not None:
             done.append(Analysis(waiting))
-        return done
+        self._contrasted(done)
+        return self._in_the_end(done, text)
 
-    def _adds_direction(self, analysis: Analysis, before: Analysis) -> bool:
-        """Whether a clause only says more of where the one before goes: "up and to the left", but not "left, right"."""
-        clause = analysis.clause
-        if clause.joint not in ("and", "comma") or before.clause.sentence != clause.sentence or not before.cues or clause.times:
+    def _conceals(self, analysis: Analysis, before: Analysis) -> bool:
+        """Whether a clause says that a feeling does not show, so that it hardly does: "though his face shows nothing"."""
+        neutral = [call.name for cue in analysis.cues for call in cue.calls] == ["neutral"]
+        if not neutral or analysis.clause.joint not in ("but", "though") or not _states_only(before, self._lexicon.states):
             return False
-        hits = [hit for hit in analysis.loose if hit.kind in ("aim", "side")]
-        covered = {place for hit in hits for place in range(hit.first, hit.last + 1)}
-        light = self._lexicon.words.light
-        rest = [token for place, token in enumerate(clause.tokens) if place not in covered and token.word not in light]
-        if not hits or any(self._meaning.intersection(token.lemmas) or token.word not in self._ignored for token in rest):
-            return False
-        mine = {_axis(hit) for hit in hits}
-        theirs = {_axis(hit) for hit in before.hits if hit.kind == "aim" or (hit.kind == "side" and hit.value in (1, -1))}
-        return mine.isdisjoint(theirs)
+        before.cues = [
+            replace(cue, calls=tuple(call.model_copy(update={"strength": call.strength * HARDLY}) for call in cue.calls))
+            for cue in before.cues
+        ]
+        before.clause.tokens.extend(analysis.clause.tokens)
+        before.used |= set(range(len(before.clause.tokens)))
+        return True
 
-    def _elliptic(self, clause: Clause, before: Analysis, text: str) -> Analysis | None:
-        """A clause read with what it leaves out: "looks left, then right"."""
-        own = [token for token in clause.tokens if token.lemmas]
-        again = clause.joint in ("and", "comma", "semi") and any(
-            mark.kind in ("at", "after", "span", "last") for mark in clause.times
-        )
-        if not (own or again) or all(cue.does == "spare" for cue in before.cues):
-            return None
-        borrowed = tuple(token for token in before.verbs if token.word not in {t.word for t in own})
-        last = next((call.side for cue in before.cues for call in cue.calls if call.side != "both"), "left")
-        other: Side = "right" if last == "left" else "left"
-        found = self._cues.read(clause, text, borrowed, other, repeats=again)
-        return found if found.cues else None
+    def _leads(self, analysis: Analysis, following: Clause | None, text: str) -> bool:
+        """Whether a clause says only how the one after it comes about: "slowly, he turns"."""
+        if following is None or not self._left_out.only_manner(analysis) or not _goes_on(analysis.clause, following):
+            return False
+        return analysis.clause.joint == "then" or self._tells(following, text)
+
+    def _tells(self, clause: Clause, text: str) -> bool:
+        """Whether a clause says more than how: something that is done, or of what."""
+        analysis = self._cues.read(clause, text)
+        return bool(analysis.cues) or not self._left_out.only_manner(analysis)
+
+    def _in_the_end(self, done: Sequence[Analysis], text: str) -> list[Analysis]:
+        """The clauses with what does happen after "not until ...", said once more where it happens."""
+        result: list[Analysis] = []
+        late: Analysis | None = None
+        for number, analysis in enumerate(done):
+            result.append(analysis)
+            if late is not None:
+                result.append(late)
+                late = None
+            after = done[number + 1] if number + 1 < len(done) else None
+            until = [
+                mark for mark in analysis.clause.times if text[mark.start : mark.end].lower().startswith(("until", "till"))
+            ]
+            if after is not None and after.clause.joint == "until" and after.cues:
+                late = self._left_out.after_all(analysis, text)
+            elif until and (found := self._left_out.after_all(analysis, text)) is not None:
+                kind: TimeKind = "last" if until[0].kind == "until_last" else "at"
+                begins = LATE if until[0].kind == "throughout" else replace(until[0], kind=kind)
+                analysis.clause.times = [mark for mark in analysis.clause.times if mark not in until]
+                result.append(replace(found, clause=replace(found.clause, times=[begins])))
+        return [*result, late] if late is not None else result
+
+    def _names(self, tokens: Sequence[Token], used: set[tuple[int, str]], text: str) -> frozenset[str]:
+        """Words that are names: in capitals in a text that is not, or with one before what somebody does."""
+        shouted = text.upper() == text
+        names = set()
+        for place, token in enumerate(tokens):
+            written = text[token.start : token.end]
+            if token.lemmas or not token.is_word or not written[:1].isupper():
+                continue
+            after = tokens[place + 1] if place + 1 < len(tokens) else None
+            begins = place == 0 or tokens[place - 1].kind == "mark"
+            acts = begins and after is not None and ((after.start, after.word) in used or after.word in _OF_NAMES)
+            if not shouted and (acts or (len(written) > 1 and written.isupper())):
+                names.add(token.word)
+        return frozenset(names)
+
+    def _contrasted(self, done: list[Analysis]) -> None:
+        """Where one feeling is denied and another named, the other is all that is meant: "he isn't sad; he's angry"."""
+        for analysis, after in pairwise(done):
+            near = after.clause.sentence <= analysis.clause.sentence + 1 and after.clause.joint not in (
+                "then",
+                "last",
+                "before",
+            )
+            if not near or not _states_only(after, self._lexicon.states):
+                continue
+            analysis.cues = [
+                replace(cue, does="spare", calls=()) if cue.denied and cue.entry in self._lexicon.states else cue
+                for cue in analysis.cues
+            ]
 
     def _account(
         self, tokens: Sequence[Token], times: Sequence[TimeMark], analyses: Sequence[Analysis], text: str
@@ -223,13 +359,18 @@ class Reader:
         used |= {(t.start, t.word) for a in analyses if a.cues for h in a.hits for t in a.clause.tokens[h.first : h.last + 1]}
         kept = {(token.start, token.word) for analysis in analyses for token in analysis.clause.tokens}
         unread = []
+        names = self._names(tokens, used, text)
         read_sentences = [(a.clause.tokens[0].start, a.clause.tokens[-1].end) for a in analyses if a.cues and a.clause.tokens]
-        for token in tokens:
-            if token.kind == "mark" or (token.start, token.word) in used:
+        for place, token in enumerate(tokens):
+            before = [earlier.word for earlier in tokens[max(0, place - 3) : place]]
+            begins_comparison = before[-1:] == ["as"] or (before[-2:-1] == ["as"] and before[-1] in ("a", "an", "the"))
+            if token.kind == "mark" or (token.start, token.word) in used or token.word in names:
                 continue
             if any(mark.start <= token.start < mark.end for mark in times) and any(a.cues for a in analyses):
                 continue
             if token.kind == "word":
+                if begins_comparison and any(start <= token.start <= end + 12 for start, end in read_sentences):
+                    continue
                 joint = (token.start, token.word) not in kept
                 if joint or ("_" in token.word and any(a.cues for a in analyses)):
                     continue
@@ -238,8 +379,39 @@ class Reader:
                     continue
                 if token.word in self._ignored or any(lemma in self._ignored for lemma in token.lemmas):
                     continue
+                if any(start <= token.start < end for start, end in read_sentences) and self._moving.intersection(token.lemmas):
+                    continue  # what moves, and where to, is understood: "lifted to meet our eyes"
             unread.append(text[token.start : token.end][:400])
         return understood, tuple(unread)
+
+
+def _is_name(token: Token, before: Sequence[Token]) -> bool:
+    """Whether a word is written as a name inside a sentence: "the king of France" is nobody in a trance."""
+    return token.text.istitle() and bool(before) and before[-1].kind == "word" and not before[-1].text[:1].isupper()
+
+
+def _kept_open(tokens: Sequence[Token], first: int, last: int) -> bool:
+    """Whether "open and close" is no one thing: "keep the right eye open and close the left"."""
+    keeps = any(not {"keep", "leave", "hold", "stay"}.isdisjoint(token.lemmas) for token in tokens[max(0, first - 5) : first])
+    return keeps and last + 1 < len(tokens) and tokens[last + 1].is_word
+
+
+def _states_only(analysis: Analysis, states: Container[str]) -> bool:
+    """Whether a clause only says how somebody feels."""
+    return bool(analysis.cues) and all(cue.entry in states and cue.does == "act" for cue in analysis.cues)
+
+
+def _goes_on(clause: Clause, following: Clause | None) -> bool:
+    """Whether what a clause begins is told by the next one, after a comma."""
+    return following is not None and following.sentence == clause.sentence and following.joint == "comma"
+
+
+def _sets_a_time(clause: Clause, done: Sequence[Analysis]) -> bool:
+    """Whether a clause is nothing but the time of what comes next: "[00:03] laugh", "for the last second, and only then, "."""
+    if clause.tokens or not clause.times or any(mark.kind not in BEGINS for mark in clause.times):
+        return False
+    waits = bool(done) and bool(done[-1].cues) and not any(mark.kind in BEGINS for mark in done[-1].clause.times)
+    return not (clause.aside == "before" and waits)
 
 
 def _meaning(cue: Cue) -> str:
@@ -262,35 +434,6 @@ def spared_limit(channels: dict[str, float], start: float, end: float, words: st
         Limit(channels=tuple(names), most=float(most), start=start, end=end, words=words)
         for most, names in sorted(bounds.items())
     ]
-
-
-def _axis(hit: Hit) -> str:
-    """Which way a direction points: across or up and down."""
-    return "yaw" if hit.kind == "side" or abs(hit.yaw) > abs(hit.pitch) else "pitch"
-
-
-def _resolve_pronouns(clauses: Sequence[Clause], parts: dict[str, str]) -> None:
-    """Give "it" and "them" the part of the face that was named last."""
-    plural: str | None = None
-    single: str | None = None
-    for clause in clauses:
-        for place, token in enumerate(clause.tokens):
-            named = next((parts[lemma] for lemma in token.lemmas if lemma in parts), None)
-            if named is not None:
-                if token.word.endswith("s") or token.word in ("teeth", "eyes"):
-                    plural = named
-                else:
-                    single = named
-                continue
-            about = (
-                plural
-                if token.word in ("them", "they", "both")
-                else single or plural
-                if token.word in ("it", "that", "this")
-                else None
-            )
-            if about is not None and token.word != "both":
-                clause.tokens[place] = replace(token, lemmas=(*token.lemmas, about))
 
 
 def _joined(first: Clause, second: Clause, *, keep: bool = False) -> Clause:
@@ -318,6 +461,9 @@ def _timed(analysis: Analysis) -> Analysis:
                 or (mark.kind == "first" and mark.low)
             ):
                 seconds = mark.high - mark.low if mark.kind == "span" else mark.low
+                if seconds > 0.8 and any(call.name in _HELD for call in cue.calls):
+                    calls = tuple(call.model_copy(update={"name": _HELD.get(call.name, call.name)}) for call in cue.calls)
+                    cue = replace(cue, calls=calls)  # noqa: PLW2901
                 if seconds <= 0.5 and cue.does == "act":
                     analysis.cues[number] = replace(cue, brief=max(0.3, seconds + 0.15))
                 else:
@@ -328,8 +474,10 @@ def _timed(analysis: Analysis) -> Analysis:
     return analysis
 
 
-def _flashed(step: Step) -> Step:
-    """A step in which "and is gone" has made what came before a flash."""
+def _flashed(step: Step, number: int) -> Step:
+    """A step in which "and is gone" has made what came before a flash; in a step of its own it lets go what is there."""
+    if number and all(moment.cue.does == "gone" for moment in step.moments):
+        return replace(step, moments=[replace(m, cue=replace(m.cue, does="release", of=("all",))) for m in step.moments])
     moments: list[Moment] = []
     for moment in step.moments:
         if moment.cue.does == "gone":

@@ -19,6 +19,8 @@ from protocol.keyframes import exact
 
 PRESUPPOSED = 1.2
 """Seconds for which an expression is seen that the direction only tells the end of, as in "her smile fades"."""
+ARRIVED = 0.6
+"""Seconds of rest after what a take ends with is let go, so that it is seen to have come back."""
 COLOUR = 0.5
 """Strength of an emotional colouring over the whole take."""
 
@@ -38,7 +40,7 @@ class Scheduler:
             colour: an emotion over the whole take, understood.
         """
         steps, told = self._with_presupposed(list(reading.steps), list(reading.summaries))
-        needs = [self._need(step) for step in steps]
+        needs = [self._need(step, last=number == len(steps) - 1) for number, step in enumerate(steps)]
         total = exact(seconds if seconds is not None else length_needed(steps, needs))
         starts = [exact(start) for start in place_steps(steps, needs, total)]
         stage = Stage(self._lexicon, steps, placed_moments(steps, starts, total), total)
@@ -50,7 +52,7 @@ class Scheduler:
             spans = [*self._coloured(spans, colour, total), *spans]
             understood, unread = (*understood, *colour.understood), (*unread, *colour.unread)
         beats = cut(starts, told, spans, stills, limits, total)
-        return Brief(beats=beats, understood=understood, unread=unread)
+        return Brief(beats=beats, understood=understood, unread=unread, remarks=reading.remarks)
 
     def _with_presupposed(self, steps: list[Step], told: list[str]) -> tuple[list[Step], list[str]]:
         """Begin with the expression whose end is told, if nothing before brings it about."""
@@ -69,14 +71,14 @@ class Scheduler:
                     )
                     there = Moment(replace(cue, speed=2.0), -LEAD)
                     if number == 0 and (step.when is None or step.when.low <= 0):
-                        return [Step([there], words=list(step.words)), *steps], [told[0], *told]
+                        return [Step([there], words=list(step.words)), *steps], [f"{_spoken(act)}, from before", *told]
                     if number == 0:  # there from the start, until the time that is told
-                        return [Step([there], words=list(step.words)), *steps], [told[0], *told]
+                        return [Step([there], words=list(step.words)), *steps], [f"{_spoken(act)}, from before", *told]
                     steps[0].moments.insert(0, there)
                     return steps, told
         return steps, told
 
-    def _need(self, step: Step) -> Need:
+    def _need(self, step: Step, *, last: bool = False) -> Need:
         natural = LEAST_STEP
         fixed: float | None = None
         stretch = 0.0
@@ -89,6 +91,8 @@ class Scheduler:
                 fixed = longest if fixed is None else max(fixed, longest)
             held = cue.does == "still" or any(self._lexicon.kind(call.name).hold != "own" for call in cue.calls)
             stretch = max(stretch, length * (1.0 if held else 0.35))
+        if last and any(moment.cue.does == "release" for moment in step.moments):
+            natural += ARRIVED
         return Need(natural, fixed, max(stretch, 0.1))
 
     def _natural(self, cue: Cue) -> float:
@@ -97,13 +101,14 @@ class Scheduler:
             return cue.brief + 0.8
         if cue.length is not None:
             return cue.length
-        longest = cue.natural or 0.0
+        staged = any(call.until is not None and call.until < 1 for call in cue.calls)
+        longest = (cue.natural or 0.0) * (max(1, cue.count) if staged else 1)
         if cue.does in ("spare", "gone"):
             return 0.0
         slow = 1.0 / min(1.5, max(0.3, cue.speed))
         for call in cue.calls:
             kind = self._lexicon.kind(call.name)
-            if kind.hold == "own":
+            if kind.hold == "own" or (call.count > 1 and kind.hold == "span"):
                 longest = max(longest, own_time(kind, call.count, cue.speed) + 0.2)
             elif call.count > 1 and not kind.repeats:
                 longest = max(longest, call.count * (ONE_OF_SEVERAL + BETWEEN))
@@ -135,6 +140,11 @@ class Scheduler:
             )
             for call, cue in calls[:2]
         ]
+
+
+def _spoken(act: str) -> str:
+    """An act's name in words."""
+    return act.replace("_", " ")
 
 
 def _spare_head(spans: Sequence[Span], limits: Sequence[Limit]) -> None:

@@ -114,6 +114,10 @@ class Stage:
 
     def _act(self, item: Placed, calls: Sequence[Call]) -> None:
         speed = self._speed(item)
+        times = item.moment.cue.count
+        if times > 1 and any(call.until is not None and call.until < 1 for call in calls):
+            self._rounds(item, calls, times)
+            return
         for call in calls:
             kind = self._lexicon.kind(call.name)
             if call.name == "neutral" and not self.performance.active(item.start):
@@ -121,11 +125,21 @@ class Stage:
             if self.performance.undone(call.name, item.start, 0.8 / min(2.0, max(0.3, speed))):
                 continue
             for at in call.at:
-                start = 0.0 if item.moment.throughout else item.start + at * item.room
+                from_start = item.moment.throughout and not item.moment.onwards
+                start = 0.0 if from_start else item.start + at * item.room
                 if self._said_end(item, call, kind, start) is None and call.count and not _repeats(call, kind):
                     self._one_by_one(item, call, kind, start, speed * call.speed)
                 else:
                     self._once(item, call, kind, start, speed * call.speed)
+
+    def _rounds(self, item: Placed, calls: Sequence[Call], times: int) -> None:
+        """Several acts one after the other, all of them so many times: "looks up and down three times"."""
+        each = item.room / times
+        cue = replace(item.moment.cue, count=0)
+        plain = [call.model_copy(update={"count": 0}) for call in calls]
+        for number in range(times):
+            start = item.start + number * each
+            self._act(replace(item, moment=replace(item.moment, cue=cue), start=start, until=start + each), plain)
 
     def _once(self, item: Placed, call: Call, kind: Kind, start: float, pace: float) -> None:
         cue = item.moment.cue
@@ -149,12 +163,16 @@ class Stage:
     def _said_end(self, item: Placed, call: Call, kind: Kind, start: float) -> float | None:
         """When an act is over by what the direction or the situation says, if they do."""
         cue, until = item.moment.cue, item.moment.until
+        if until is not None and until < 0:
+            until += self._total
         if cue.brief is not None:
             return start + cue.brief
         if item.moment.throughout:
             return self._total + BEYOND
         if until is not None and until > start:
             return until
+        if item.moment.share is not None and item.moment.share * self._total > start:
+            return item.moment.share * self._total
         if cue.length is not None and kind.hold != "own":
             return start + cue.length + TAIL
         if call.until is None:
@@ -200,9 +218,14 @@ class Stage:
 
     def _release(self, item: Placed) -> None:
         cue, speed = item.moment.cue, self._speed(item)
+        parts = {
+            part for group in cue.of for name in self._lexicon.acts.release[group] for part in self._lexicon.kind(name).parts
+        }
         natural = _OPENS_EYES if "eyes" in cue.of else _LETS_GO
         over = min(max(0.25, item.room), natural / min(2.5, max(0.25, speed)))
-        if not self.performance.release(cue.of, item.start, over):
+        if any(parts & self._parts(after.moment.cue) for after in self._placed if after.step == item.step + 1):
+            over = min(over, max(0.3, 0.6 * item.room))  # it is seen to be over before it comes again
+        if not self.performance.release(cue.of, item.start, over, min(2.5, max(0.25, speed))):
             self._act(item, cue.calls)
         elif "all" in cue.of:
             call, end = Call(name="release"), item.start + over
@@ -230,11 +253,15 @@ class Stage:
         return min(max([item.start, *taken]), end)
 
     def _excepted(self, item: Placed) -> bool:
-        """Whether something is said to move all the same: "motionless, only his eyes move"."""
+        """Whether something is said to move all the same: "motionless, only his eyes move", "the rest of the face is still"."""
+        words = set(item.moment.cue.words.lower().split())
+        others = any(other.step == item.step and other.moment.cue.does == "act" for other in self._placed)
+        if words & {"rest", "else", "other", "otherwise"} and others:
+            return True
         return any(
             other.step == item.step
             and other.moment.cue.does == "act"
-            and {"only", "except", "but"} & set(other.moment.cue.words.lower().split())
+            and {"only", "just", "except", "but"} & set(other.moment.cue.words.lower().split())
             for other in self._placed
         )
 
@@ -255,12 +282,27 @@ class Stage:
         for group in cue.of:
             channels.update(self._lexicon.acts.spare[group])
             parts.update(self._lexicon.acts.spare_parts[group])
+        if cue.denied:
+            parts.update(part for call in self._lexicon.calls(cue.entry) for part in self._lexicon.kind(call.name).parts)
         later = [p.start for p in self._placed if p.step > item.step and parts & self._parts(p.moment.cue)]
-        start = 0.0 if item.step == 0 else item.start
+        first = self._first_spared(item, parts)
+        start = 0.0 if first == 0 else item.start if first == item.step else self._began(first)
         end = min([self._total, *later])
         if cue.length is not None:
             end = min(end, start + cue.length)
         return spared_limit(channels, exact(start), exact(end), cue.words) if channels and end > start else []
+
+    def _first_spared(self, item: Placed, parts: set[str]) -> int:
+        """The first step in which something is not to move, of all those of which that is said."""
+        first = item.step
+        while item.moment.whole is not None and first > 0 and self._steps[first - 1].sentence >= item.moment.whole:
+            if any(parts & self._parts(moment.cue) for moment in self._steps[first - 1].moments):
+                break
+            first -= 1
+        return first
+
+    def _began(self, step: int) -> float:
+        return min(other.start for other in self._placed if other.step == step)
 
     def _parts(self, cue: Cue) -> set[str]:
         return {part for call in cue.calls for part in self._lexicon.kind(call.name).parts}
@@ -268,11 +310,17 @@ class Stage:
     def _merged(self, item: Placed) -> tuple[Call, ...]:
         """The calls of a cue; two states at the same time that make a third are given as that one by the first of them."""
         cue = item.moment.cue
-        if cue.entry not in self._lexicon.states or len(cue.calls) != 1:
+        if cue.entry not in self._lexicon.states or len(cue.calls) != 1 or cue.denied:
             return cue.calls
         for other in self._placed:
             mate = other.moment.cue
-            if other is item or other.step != item.step or mate.entry not in self._lexicon.states or not mate.calls:
+            if (
+                other is item
+                or other.step != item.step
+                or mate.entry not in self._lexicon.states
+                or not mate.calls
+                or mate.denied
+            ):
                 continue
             for compound in self._lexicon.acts.compounds:
                 if {cue.entry, mate.entry} == set(compound.of):

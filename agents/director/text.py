@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from agents.director.script import formal
 from configs.lexicon import Words
 
 TokenKind = Literal["word", "number", "mark", "foreign"]
@@ -31,6 +32,8 @@ _TOKEN = re.compile(
     r"|(?P<mark>\.{2,}|\u2026|->|=>|\u2192|[.,;:!?()\[\]{}\u2014\-*\u2022\n&+/>\"'])|(?P<foreign>\S)"
 )
 _BULLET = re.compile(r"(?m)^[ ]*(?:[-*\u2022]+[ ]+|\(?\d{1,2}[.)][ ]+|\(?[a-h][.)][ ]+)")
+_DASH = re.compile(r"(?<=\S )-{1,3}(?= )|(?<=\S)--+")
+"""A dash as typewriters have it: " - ", "--"."""
 _WRAP = re.compile(r"(?m)^(?P<line>.{40,}[^.!?:;\n])\n(?=[ ]*[a-z])")
 """A long line broken inside a sentence: what follows goes on in lower case."""
 
@@ -74,7 +77,11 @@ def shadow(text: str) -> str:
             continue
         plain = unicodedata.normalize("NFKC", char).lower()
         folded.append(plain if len(plain) == 1 else (char.lower() if len(char.lower()) == 1 else char))
+    for start, end in formal(text):
+        begins = "\n" if start and text[start:end] != ":" else " "
+        folded[start:end] = [begins, *" " * (end - start - 1)]
     flat = _WRAP.sub(lambda wrapped: wrapped["line"] + " ", "".join(folded))
+    flat = _DASH.sub(lambda dash: "\u2014" + " " * (len(dash[0]) - 1), flat)
     return _BULLET.sub(lambda bullet: "\n" + " " * (len(bullet[0]) - 1) if bullet.start() else " " * len(bullet[0]), flat)
 
 

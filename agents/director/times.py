@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
-TimeKind = Literal["at", "after", "until", "span", "length", "within", "first", "last", "share", "every", "throughout"]
+TimeKind = Literal[
+    "until_last", "at", "after", "until", "span", "length", "within", "first", "last", "share", "every", "throughout"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +19,9 @@ class TimeMark:
 
     Attributes:
         kind: "at" seconds into the take, "after" seconds from what came before, "until" seconds into the take, "span" from
-            `low` to `high` seconds, "length" lasting, "within" taking that long to come about, "first" and "last" seconds
-            of the take, "share" of the take from `low` to `high` (0..1), "every" so many seconds, "throughout" the take.
+            `low` to `high` seconds, "length" lasting, "within" taking that long to come about, "first" and "last" seconds of
+            the take, "until_last" until so many seconds before its end, "share" of the take from `low` to `high` (0..1),
+            "every" so many seconds, "throughout" the take (`low` 1: from where it is said to its end).
         low: seconds, or a share.
         high: end of a span or share; otherwise 0.
         start: place of its first character.
@@ -58,12 +61,29 @@ _INSTANTS: tuple[tuple[str, float], ...] = (
     (r"(?:a couple(?: of)?) (?:seconds|secs)", 2.0),
 )
 _UNIT = r"(?:seconds?|secs?|s|milliseconds?|msecs?|ms|minutes?|mins?)\b"
+_FULL = r" (?:full|whole|long|short|more|further|good|clear|solid|entire|additional|extra)"
 _ABOUT = (
     r"(?:about |around |roughly |approximately |exactly |precisely |nearly |almost |at least |only |just |the |"
     r"a further |a full |some |the next |the following |maybe |perhaps |no more than |more than |up to )*"
 )
 
 
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+_ORDINAL = "|".join(_ORDINALS)
+_PARTS_OF_A_TAKE = tuple(
+    (rf"{ordinal} {fraction}", (low / parts, high / parts))
+    for fraction, parts in (("third", 3), ("quarter", 4), ("fifth", 5))
+    for ordinal, low, high in (
+        ("(?:first|opening|initial)", 0, 1),
+        ("second", 1, 2),
+        *((("middle", 1, 2),) if parts == 3 else ()),
+        *((("third", 2, 3),) if parts > 3 else ()),
+        ("(?:last|final|closing)", parts - 1, parts),
+    )
+)
+"""What parts of a take are called, and the shares of it from which and to which they last."""
+_LONE = r"(?:seconds?|secs?)\b"
+"""A second by itself; "in the last minute" says nothing of a take."""
 _CLIP = r"(?: of the (?:clip|take|video|shot|scene))?"
 _TO = r" ?(?:to|and|until|till|-|\u2014) ?(?:seconds? )?"
 _INSTANT = "|".join(pattern for pattern, _ in _INSTANTS)
@@ -80,15 +100,15 @@ class TimeReader:
         self._numbers = numbers
         spoken = "|".join(sorted(numbers, key=lambda word: (-len(word), word)))
         number = rf"(?:\d+(?:[.,]\d+)?|(?:{spoken})\b|another\b|an?\b)"
-        fraction = rf"(?:(?:a|an|one|two|three|{spoken}) )?(?:{'|'.join(_FRACTIONS)})s?(?: of)? an?"
+        fraction = rf"(?:(?:(?:a|an|one|two|three|{spoken}) )?(?:{'|'.join(_FRACTIONS)})s?(?: of)? an?|half|quarter)"
         clock = r"\d{1,2}:\d{2}(?:[.,]\d+)?"
         self._one = re.compile(
             rf"(?P<clock>{clock})|(?P<fraction>{fraction}) (?P<whole>second|minute)"
             rf"|(?P<half>{number}) and a half (?P<unit1>{_UNIT})|(?P<behind>{number}) (?P<unit3>{_UNIT}) and a half"
-            rf"|(?P<number>{number})[ -]?(?P<unit2>{_UNIT})|(?P<bare>{number})"
+            rf"|(?P<number>{number})(?:{_FULL})?[ -]?(?P<unit2>{_UNIT})|(?P<bare>{number})"
         )
         halves = rf"{number} and a half {_UNIT}|{number} {_UNIT} and a half"
-        seconds = rf"(?:{fraction} (?:second|minute)|{halves}|{number}[ -]?(?:{_UNIT}))"
+        seconds = rf"(?:{fraction} (?:second|minute)|{halves}|{number}(?:{_FULL})?[ -]?(?:{_UNIT}))"
         said = [*self._spans(clock, seconds, number), *self._points(clock, seconds, number), *_shares()]
         said.append((rf"(?<![\w-])(?P<a>{seconds})(?: long)?(?![\w-])", "length", self._single))
         said.append((rf"(?<![\w:])(?P<a>{clock})(?![\w:])", "at", self._single))
@@ -97,14 +117,17 @@ class TimeReader:
     def _spans(self, clock: str, seconds: str, number: str) -> list[_Rule]:
         """From one time to another; the first or last seconds; every so often."""
         time, loose = rf"(?:{clock}|{seconds})", rf"(?:{clock}|{seconds}|{number})"
-        during = rf"\b(?:for|in|during|over|within|throughout) {_ABOUT}"
+        during = rf"\b(?:for|in|during|over|within|throughout|only in|just for) {_ABOUT}"
         every = rf"\bevery (?P<a>{seconds}|other second|second|couple of seconds|few seconds)"
         return [
             (rf"\b(?:from|between) (?:seconds? )?(?P<a>{loose}){_TO}(?P<b>{time})", "span", self._pair),
+            (rf"\bbetween the (?P<a>{_ORDINAL})(?: second)? and (?:the )?(?P<b>{_ORDINAL}) seconds?", "span", self._ordinals),
+            (rf"\b(?:in|during) the (?P<a>{_ORDINAL}) second\b", "at", self._nth),
             (rf"\b(?:from|between) seconds? (?P<a>{loose}){_TO}(?P<b>{loose})", "span", self._pair),
             (rf"(?<![\w:])(?P<a>{loose}) ?(?:-|\u2014|to) ?(?P<b>{time})", "span", self._pair),
-            (rf"{during}first (?P<a>{seconds}|{_UNIT}|half)", "first", self._edge),
-            (rf"{during}(?:last|final|closing) (?P<a>{seconds}|{_UNIT}|half)", "last", self._edge),
+            (rf"{during}(?:first|opening|initial) (?P<a>{seconds}|{_LONE}|half)", "first", self._edge),
+            (rf"{during}(?:last|final|closing) (?P<a>{seconds}|{_LONE}|half)", "last", self._edge),
+            (rf"(?:^|(?<=[.\n;,]))[ ]*(?P<a>{seconds}) ?[:\u2014](?= )", "at", self._single),
             (every, "every", self._every),
         ]
 
@@ -118,10 +141,27 @@ class TimeReader:
             (rf"\bafter a (?:\w+ )?(?:pause|beat|silence|wait) of {_ABOUT}(?P<a>{seconds})", "after", self._single),
             (rf"\b(?:after|following) {_ABOUT}{some}(?: have passed| has passed| pass(?:es)?)?", "after", self._single),
             (rf"{_ABOUT}{some} (?:later|afterwards|after that|thereafter|on)\b", "after", self._single),
+            (
+                rf"\b(?:ending|ends|finishing|stopping|stops|over|gone|done) (?:at|by) (?P<a>{time}){mark}",
+                "until",
+                self._single,
+            ),
             (rf"{at} (?P<a>{time}){mark}", "at", self._single),
+            (rf"\b(?:until|till|up to|by)(?: the)? second (?P<a>{number})", "until", self._single),
             (rf"\b(?:at|from)(?: the)? second (?P<a>{number})", "at", self._single),
             (rf"{_ABOUT}(?P<a>{seconds}) (?:in\b|{into})", "at", self._single),
-            (rf"\b(?:until|till)(?: the)? (?P<a>{time}){mark}", "until", self._single),
+            (rf"\b(?:until|till|up to|up until)(?: the)? (?P<a>{time}){mark}", "until", self._single),
+            (rf"\bit (?:takes|took) (?:\w+ )?{_ABOUT}(?P<a>{seconds})(?: for \w+)?(?: to\b)?", "within", self._single),
+            (rf"\btaking {_ABOUT}(?P<a>{seconds})(?: to\b| over it)?", "within", self._single),
+            (rf"\bfrom (?P<a>{time}) (?:on|onwards?)\b", "at", self._single),
+            (
+                rf"\b(?:not until|no earlier than|no sooner than|only after|only at)(?: the)? (?P<a>{time}){mark}",
+                "at",
+                self._single,
+            ),
+            (rf"\b(?:until|till) (?:the |his |her )?(?:last|final|closing) (?P<a>{seconds}|{_LONE})", "until_last", self._edge),
+            (rf"\bwith (?:only |just )?(?P<a>{seconds}) (?:to go|left|remaining)\b", "last", self._single),
+            (rf"(?:the )?(?P<a>{seconds}) (?:from|before) the end\b", "last", self._single),
             (rf"\b(?:for|lasting|lasts|during) {_ABOUT}{some}(?: long)?", "length", self._single),
             (rf"\b(?:over|within|in|across|(?:in|over) the course of) {_ABOUT}(?P<a>{seconds})", "within", self._single),
         ]
@@ -140,10 +180,16 @@ class TimeReader:
                     low, high = values(found)
                     if kind != "span" or high > low:
                         taken.append(TimeMark(kind, low, high, start, end))
-        return sorted(taken, key=lambda mark: mark.start)
+        return _listed(sorted(taken, key=lambda mark: mark.start), flat)
 
     def _single(self, found: re.Match[str]) -> tuple[float, float]:
         return self._seconds(found["a"]), 0.0
+
+    def _ordinals(self, found: re.Match[str]) -> tuple[float, float]:
+        return float(_ORDINALS.index(found["a"]) + 1), float(_ORDINALS.index(found["b"]) + 1)
+
+    def _nth(self, found: re.Match[str]) -> tuple[float, float]:
+        return float(_ORDINALS.index(found["a"])), 0.0
 
     def _pair(self, found: re.Match[str]) -> tuple[float, float]:
         return self._seconds(found["a"]), self._seconds(found["b"])
@@ -185,6 +231,20 @@ class TimeReader:
         return float(self._numbers.get(said, 1))
 
 
+def _listed(marks: Sequence[TimeMark], flat: str) -> list[TimeMark]:
+    """Times that go on a list of times: "at 1 s, 2 s and 3 s" are three points."""
+    result: list[TimeMark] = []
+    for mark in marks:
+        before = result[-1] if result else None
+        if before is not None and before.kind == "at" and mark.kind == "length":
+            between = flat[before.end : mark.start].strip()
+            if between in (",", "and", ", and", "&", "then", ", then", "and then"):
+                result.append(replace(mark, kind="at"))
+                continue
+        result.append(mark)
+    return result
+
+
 def _shares() -> list[_Rule]:
     """Parts of the take, and all of it."""
 
@@ -197,13 +257,25 @@ def _shares() -> list[_Rule]:
         r"|all the way through|the whole way through|from (?:beginning|start) to (?:end|finish)|for the duration)"
     )
     return [
-        (r"\b(?:until|till|to) the (?:very )?end\b", "throughout", of(0.0, 0.0)),
+        (r"\b(?:until|till|to) the (?:very |bitter )?end\b" + _CLIP, "throughout", of(1.0, 1.0)),
         (whole + r"(?: of)?(?: the (?:clip|take|video|shot|scene))?", "throughout", of(0.0, 0.0)),
-        (r"\b(?:half-?way|midway)(?: through)?(?: the (?:clip|take|video|shot|scene))?\b", "share", of(0.5, 1.0)),
-        (r"\bin the middle of the (?:clip|take|video|shot|scene)\b", "share", of(0.4, 1.0)),
+        (
+            r"\b(?:half-?way|midway|half way)(?: through| in(?:to it)?)?(?: the (?:clip|take|video|shot|scene))?\b",
+            "share",
+            of(0.5, 1.0),
+        ),
+        (r"\bin the middle(?: of the (?:clip|take|video|shot|scene)\b|(?= ?(?:[,.;:]|$)))", "share", of(0.4, 1.0)),
+        *[(within + rf" the {part}\b" + _CLIP, "share", of(*share)) for part, share in _PARTS_OF_A_TAKE],
         (within + r" the second half\b" + _CLIP, "share", of(0.5, 1.0)),
         (within + r" the first half\b" + _CLIP, "share", of(0.0, 0.5)),
         (r"\b(?:towards?|near|nearing) the (?:very )?end\b" + _CLIP, "share", of(0.7, 1.0)),
+        (r"\b(?:(?:only|right|just) (?:at|before)|just before|not until|at) the very end\b" + _CLIP, "share", of(0.75, 1.0)),
+        (r"\b(?:right at|just before|not until) the end\b" + _CLIP, "share", of(0.75, 1.0)),
+        (r"\b(?:in|for|during) the (?:last|final|closing|dying) moments?\b" + _CLIP, "share", of(0.75, 1.0)),
+        (r"\b(?:one|a) third of the way(?: through| in)?\b" + _CLIP, "share", of(0.33, 1.0)),
+        (r"\btwo thirds of the way(?: through| in)?\b" + _CLIP, "share", of(0.67, 1.0)),
+        (r"\b(?:a|one) quarter of the way(?: through| in)?\b" + _CLIP, "share", of(0.25, 1.0)),
+        (r"\bthree quarters of the way(?: through| in)?\b" + _CLIP, "share", of(0.75, 1.0)),
         (r"\b(?:at|in|from) the (?:very )?(?:beginning|start|outset)\b" + _CLIP, "share", of(0.0, 1.0)),
     ]
 

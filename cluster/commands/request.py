@@ -3,7 +3,8 @@
 Rules
 - What can be found out here is found out before anything is sent.
 - A file:// URL is a path: it is on a shared disk, or it goes along.
-- No credentials travel: everybody who can see the cluster's dashboard sees a job's command.
+- No credentials travel: everybody who can see the cluster's dashboard sees a job's command. The key of a language model's
+  server is in the environment of the cluster's nodes, or there is none.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _SWITCHES = {"idle": (False, "--no-idle"), "negotiate": (False, "--no-negotiatio
 """Value at which a switch is passed on, and how."""
 _ALWAYS = {"json": (True, "--json"), "debug": (True, "--debug")}
 """The same, of those that `resume` has, too."""
-_FILES = ("constraints", "gestures")
+_FILES = ("constraints", "gestures", "lexicon")
 """Options that name files, which go along."""
 _PLACES = ("portrait", "output", "sheet", "resume")
 """What may be a path or a URL."""
@@ -56,6 +57,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-wait", dest="wait", action="store_false", help="leave when the job has begun")
     asking.add_take_options(parser, "25")
+    asking.add_candidates(parser)
     asking.add_film_options(parser)
     asking.add_base_options(parser, _USUAL_RUNTIME)
 
@@ -91,7 +93,7 @@ def checked(options: argparse.Namespace) -> argparse.Namespace:
     wanted = asking.take_options(options)
     video_rate(wanted.fps, f"--fps {options.fps}")
     asking.base_options(options)
-    read_tables(dict(wanted.tables))
+    read_tables(dict(wanted.tables), prompts=wanted.language_model is not None)
     _check_film(options)
     return options
 
@@ -203,6 +205,7 @@ def command(options: argparse.Namespace, package: Package) -> tuple[list[str], l
         UsageError: a file does not lie where it has to.
         PlaceError: a portrait could not be fetched.
     """
+    from runtime import language_options
     from runtime.urls import is_url
 
     shared: list[Path] = []
@@ -225,6 +228,8 @@ def command(options: argparse.Namespace, package: Package) -> tuple[list[str], l
         words.append(f"--sheet={placed(options.sheet)}")
     words += [word for name, (value, word) in _SWITCHES.items() if getattr(options, name) == value]
     words += _valued(options, _VALUES + _BASE)
+    words += [f"--candidates={count}"] if (count := asking.candidates(options)) > 1 else []
+    words += language_options.words(asking.language_model(options))
     for name in _FILES:
         if (path := getattr(options, name)) is not None:
             words.append(f"--{name}={_sent(path, options, package)}")

@@ -15,7 +15,7 @@ from protocol.checking.exploring import Violated
 from protocol.checking.forgeries import FORGERIES
 from protocol.checking.history import Told
 from protocol.checking.numbers import Messages, Numbers
-from protocol.checking.scenario import CONSTRAINTS, FILM, Rules, brief, briefed, opening
+from protocol.checking.scenario import CONSTRAINTS, FILM, Rules, brief, briefed, missed, opening
 from protocol.checking.seats import FALLBACK, REGION_BACK
 from protocol.coordination import (
     Arm,
@@ -27,6 +27,8 @@ from protocol.coordination import (
     Install,
     MakeRuling,
     Resume,
+    Review,
+    Reviewed,
     RulingMade,
     StageSet,
     Start,
@@ -35,14 +37,14 @@ from protocol.coordination import (
 from protocol.coordinator import COORDINATOR_MACHINE
 from protocol.coordinator_conditions import awaited
 from protocol.coordinator_members import ASKING
-from protocol.coordinator_state import COMMIT_AS_PROPOSED, CoordinatorState
+from protocol.coordinator_state import COMMIT_AS_PROPOSED, CRITIC_OBJECTS, CoordinatorState
 from protocol.dispatch import FilmBroke, Filmed
 from protocol.journal import Record
 from protocol.keyframes import Track
 from protocol.machine import PeerError, Received, Send
 from protocol.messages import (
     COORDINATOR,
-    DIRECTOR,
+    OF_CRITIC,
     Accepted,
     BeatOpened,
     Committed,
@@ -50,6 +52,7 @@ from protocol.messages import (
     EndState,
     FilmOpened,
     Message,
+    Objected,
     Rejoined,
     Restored,
     TakeClosed,
@@ -70,10 +73,14 @@ MARKS = (
     *("committed after objections", "committed by ruling", "audit sent back", "refused"),
     *("ruled: projected", "ruled: scaled", "ruled: rested", "ruled: held"),
     *("fallback installed", "fallback voted", "given up"),
-    *(f"rejoined while {phase}" for phase in ("directing", "gathering", "voting", "auditing", "ruling", "rendering")),
+    *("the critic sent back", "the critic had no more say", "committed after the critic objected"),
+    *(
+        f"rejoined while {phase}"
+        for phase in ("directing", "gathering", "voting", "auditing", "reviewing", "ruling", "rendering")
+    ),
     *("rejoin waits for the next beat", "late proposal discarded", "late vote discarded"),
     *("stopped", "the film broke", "done"),
-    *(f"resumed while {phase}" for phase in ("directing", "gathering", "voting", "rendering")),
+    *(f"resumed while {phase}" for phase in ("directing", "gathering", "voting", "reviewing", "rendering")),
     *("resumed after the end", "resumed between two records", "resumed from what was on disk"),
 )
 """What may be seen on the way; whoever explores says which of it has to be."""
@@ -136,6 +143,7 @@ class Chair:
         self._messages = messages
         self._beats = beats
         self._opened = opening(rounds, rules, flags)
+        self._reviewed = rounds - 2 if CRITIC_OBJECTS in flags else 0
         self.constraints = CONSTRAINTS[rules]
         self._film = film
         self._apart = apart
@@ -181,6 +189,11 @@ class Chair:
                 return self._run(number, Stop("the user has had enough"), mark="stopped")
             case ("hears from its host",):
                 return self._run(number, self._worked_out(state)) if self._apart and state.phase in _WORKS else None
+            case ("hears that the critic is content",):
+                return self._run(number, Reviewed(())) if state.phase == "reviewing" else None
+            case ("hears that the critic misses something of", int(place)):
+                found = (missed(REGIONS[place]),)
+                return self._run(number, Reviewed(found)) if state.phase == "reviewing" else None
             case ("hears that all frames are made",):
                 return self._run(number, Filmed()) if state.phase == "rendering" else None
             case ("hears that the film broke",):
@@ -260,6 +273,7 @@ class Chair:
         records: list[Said] = []
         orders: dict[int, list[int]] = {}
         owed, armed, fault = _owed(state), set[tuple[str, int, int, int]](), ""
+        looked_at = state.phase == "reviewing"
         for event in given:
             if isinstance(event, Received):
                 fault = told.fault(event.message) if state.phase != "closed" else ""
@@ -272,18 +286,24 @@ class Chair:
             if fault:
                 raise Violated("S5", fault, records=tuple(records))
             if isinstance(event, Resume):
-                owed = set()  # whoever watched over it before is gone
+                owed, looked_at = set(), False  # whoever watched over it before is gone
             if state.committed[: len(before.committed)] != before.committed:
                 raise Violated("S6", "a committed beat has changed", records=tuple(records))
             if isinstance(event, Audited) and state.phase == "voting":
                 marks |= BIT["audit sent back"]
+            if isinstance(event, Reviewed) and event.violations:
+                marks |= BIT["the critic sent back" if state.phase == "voting" else "the critic had no more say"]
+            if state.phase == "ruling" and isinstance(event, Received) and isinstance(event.message, (Accepted, Objected)):
+                raised = [violation.constraint for one in state.members for violation in one.violations]
+                if all(constraint.startswith(OF_CRITIC) for constraint in raised):
+                    raise Violated("L1", "nobody but the critic brings a ruling about", records=tuple(records))
             if isinstance(event, RulingMade):
                 for one in event.rulings:
                     marks |= BIT.get(f"ruled: {one.rung}", 0)
             for output in outputs:
                 if isinstance(output, Send):
                     numbered = self._messages.of(output.message)
-                    records.append((DIRECTOR if isinstance(output.message, Decided) else COORDINATOR, output.to, numbered))
+                    records.append((_author(output.message), output.to, numbered))
                     marks |= self._require(before, state, told, output.message, records)
                     told = told.said(output.message)
                     for place, region in enumerate(REGIONS):
@@ -294,10 +314,14 @@ class Chair:
                     orders.setdefault(REGIONS.index(output.region), []).append(order)
                 elif isinstance(output, Arm):
                     armed.add((output.region, output.incarnation, output.beat, output.round))
+                elif isinstance(output, Review):
+                    looked_at = True
                 elif isinstance(output, (AskDirector, Audit, MakeRuling)) and not self._apart:
                     events.append(self._answer(output))
         for unwatched, *_ in sorted(_owed(state) - owed - armed):
             raise Violated("L1", f"{unwatched} is asked, and no deadline is set", records=tuple(records))
+        if state.phase == "reviewing" and not looked_at:
+            raise Violated("L1", "the critic is to look, and nobody asks it", records=tuple(records))
         if state.phase == "closed" and not state.closed_in:
             marks |= BIT["done"]
             self._same_motion(state)
@@ -312,7 +336,7 @@ class Chair:
         """What the coordinator says has to follow from what was said before; marks."""
         as_proposed = COMMIT_AS_PROPOSED in self._opened.flags
         try:
-            told.require(message, as_proposed=as_proposed)
+            told.require(message, as_proposed=as_proposed, reviewed=self._reviewed)
             if isinstance(message, Restored) and message.nonce != (before.member(message.region).pending or message.nonce):
                 raise Violated("L1", f"{message.region} waits to be let in, and another is")
             if isinstance(message, BeatOpened) and after.committed:
@@ -330,6 +354,8 @@ class Chair:
             raise Violated(error.name, error.text, records=tuple(records)) from None
         if message.ruled:
             return BIT["committed by ruling"]
+        if any(told.sent_back):
+            return BIT["committed after the critic objected"]
         return BIT["committed after objections"] if before.round is not None and before.round.round > 1 else 0
 
     def _same_motion(self, state: CoordinatorState) -> None:
@@ -403,7 +429,7 @@ class Chair:
             step = self.step(number, event)
             assert step is not None
             both, due = self._folded(number, step, kept)
-            late = tuple((DIRECTOR if isinstance(said, Decided) else COORDINATOR, (), self._messages.of(said)) for said in due)
+            late = tuple((_author(said), (), self._messages.of(said)) for said in due)
             number, marks, records = self._states.of(both), BIT["resumed between two records"], (*step.records[:kept], *late)
         state = self[number]
         if state.phase == "closed" and not state.closed_in:
@@ -427,10 +453,15 @@ class Chair:
         for said in due:
             told = told.said(said)
         of = self._messages.of_coordinator
-        if of(run.coordinator) != of(self[step.after]) and run.coordinator.phase != "directing":
+        if of(run.coordinator) != of(self[step.after]) and run.coordinator.phase not in ("directing", "reviewing"):
             text = f"a journal comes to {run.coordinator.phase} where the coordinator was {self[step.after].phase}"
             raise Violated("S5", text)
         return (run.coordinator, told), due
+
+
+def _author(message: Message) -> str:
+    """In whose name the coordinator has a message journaled: the director and the critic are asked by its host."""
+    return message.role if isinstance(message, (Decided, Accepted, Objected)) else COORDINATOR
 
 
 def _owed(state: CoordinatorState) -> set[tuple[str, int, int, int]]:

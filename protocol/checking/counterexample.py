@@ -20,7 +20,7 @@ from protocol.checking.accounts import Account, Happening, account
 from protocol.checking.exploring import Counterexample, System
 from protocol.journal import JournalWriter, Record
 from protocol.messages import (
-    COORDINATOR,
+    CRITIC,
     DIRECTOR,
     BeatOpened,
     ChunkAssigned,
@@ -129,7 +129,7 @@ def _line(happening: Happening, seen: int) -> _Line:
     named = _SUBJECT.match(happening.words)
     subject = named.group() if named else ""
     deed = happening.words.removeprefix(subject).strip()
-    heard = [record for record in happening.records if record.sender not in (COORDINATOR, DIRECTOR)]
+    heard = [record for record in happening.records if record.sender in REGIONS]
     said = tuple(record for record in happening.records if record not in heard)
     places = f" [{heard[0].seq}]" if heard else ""
     first = happening.kept + 1
@@ -145,7 +145,7 @@ def _goes_on(before: _Line, line: _Line) -> bool:
 
 def _saying(record: Record) -> str:
     whom = " to all" if set(record.receivers) >= set(REGIONS) else " to " + " and ".join(record.receivers)
-    author = f"of the {record.sender} " if record.sender == DIRECTOR else ""
+    author = f"of the {record.sender} " if record.sender in (DIRECTOR, CRITIC) else ""
     return f"{type(record.message).__name__}{_detail(record.message)} {author}[{record.seq}]{whom if record.receivers else ''}"
 
 

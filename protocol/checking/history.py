@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 
 from protocol.channels import REGIONS, Region
 from protocol.checking.exploring import Violated
+from protocol.coordinator_state import SENT_BACK
 from protocol.messages import (
+    CRITIC,
     Accepted,
     BeatOpened,
     Committed,
@@ -38,6 +40,8 @@ class Told:
         voted: regions that have voted in it.
         incarnations: that may speak, of each region.
         revisions: the latest in the open beat, of each region.
+        sent_back: how often the critic has sent each region back in the open beat.
+        content: whether the critic has accepted the vector of the open round.
     """
 
     proposed: frozenset[tuple[str, int, int, str]] = frozenset()
@@ -49,6 +53,8 @@ class Told:
     voted: frozenset[str] = frozenset()
     incarnations: tuple[int, ...] = (1,) * len(REGIONS)
     revisions: tuple[int, ...] = (0,) * len(REGIONS)
+    sent_back: tuple[int, ...] = (0,) * len(REGIONS)
+    content: bool = False
 
     def heard(self, message: Message) -> Told:
         """With what a region says."""
@@ -85,7 +91,14 @@ class Told:
             return Told(committed=self.committed, incarnations=self.incarnations)
         if isinstance(message, RoundOpened):
             nobody: frozenset[str] = frozenset()
-            return replace(self, round=message.round, accepted=nobody, voted=nobody, vector=message.vector.digest)
+            return replace(
+                self, round=message.round, accepted=nobody, voted=nobody, vector=message.vector.digest, content=False
+            )
+        if isinstance(message, Accepted):
+            return replace(self, content=True)
+        if isinstance(message, Objected):
+            names = {violation.yields for violation in message.violations}
+            return replace(self, sent_back=tuple(n + (r in names) for n, r in zip(self.sent_back, REGIONS, strict=True)))
         if isinstance(message, Restored):
             return replace(self, incarnations=_with(self.incarnations, message.region, message.incarnation))
         if isinstance(message, Ruled):
@@ -94,12 +107,13 @@ class Told:
             return replace(self, committed=(*self.committed, message.digest))
         return self
 
-    def require(self, message: Message, *, as_proposed: bool = False) -> None:
+    def require(self, message: Message, *, as_proposed: bool = False, reviewed: int = 0) -> None:
         """What the coordinator is about to say has to follow from what was said.
 
         Args:
             message: what it says.
             as_proposed: first proposals are committed as they are.
+            reviewed: the last round in which the critic has a vote; 0 if it never has.
 
         Raises:
             Violated: it does not.
@@ -112,8 +126,25 @@ class Told:
                 raise Violated("S1", f"{told} after {len(self.committed)} commits")
             if message.incarnation <= self.incarnations[REGIONS.index(message.region)]:
                 raise Violated("S5", f"{message.region}.{message.incarnation} is there already")
+        elif isinstance(message, (Accepted, Objected)):
+            self._require_vote(message, reviewed)
         elif isinstance(message, Committed):
             self._require_commit(message, as_proposed=as_proposed)
+            if not message.ruled and 0 < self.round <= reviewed and not self.content:
+                raise Violated("S1", f"beat {message.beat} is committed, and the critic did not accept it")
+
+    def _require_vote(self, message: Accepted | Objected, reviewed: int) -> None:
+        """The critic votes on what all four accept, and no later than its objection can be met without a ruling."""
+        if message.role != CRITIC or (message.round, message.vector) != (self.round, self.vector):
+            raise Violated("S1", f"a vote of {message.role} is journaled that nobody asked for")
+        if self.accepted != set(REGIONS) or self.content:
+            raise Violated("S1", f"the critic votes in round {message.round} before all four accept, or twice")
+        if message.round > reviewed:
+            raise Violated("L1", f"the critic votes in round {message.round}, and {reviewed} is the last that it may send back")
+        if isinstance(message, Objected):
+            for region in {violation.yields for violation in message.violations}:
+                if self.sent_back[REGIONS.index(region)] >= SENT_BACK:
+                    raise Violated("L1", f"the critic sends {region} back more than {SENT_BACK} times")
 
     def _require_commit(self, message: Committed, *, as_proposed: bool) -> None:
         if message.beat != len(self.committed):

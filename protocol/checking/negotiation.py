@@ -23,6 +23,7 @@ from protocol.checking.forgeries import FORGERIES
 from protocol.checking.numbers import Messages, Numbers
 from protocol.checking.scenario import UNUSUAL, Budget, Rules
 from protocol.checking.seats import Seat, Seats
+from protocol.coordinator_state import CRITIC_OBJECTS
 from protocol.region import RegionState
 
 World = tuple[int, ...]
@@ -76,6 +77,7 @@ class Negotiation:
             raise ValueError(
                 "a journal does not say when the host had worked something out, so it cannot be resumed from there"
             )
+        flags = (*flags, *((CRITIC_OBJECTS,) if budget.critic else ()))
         self.messages = Messages()
         self.chair = Chair(self.messages, rules, beats=beats, rounds=rounds, flags=flags, film=film, apart=apart, same=same)
         self.seats = Seats(self.messages, lambda beat, tracks: self.chair.looked(beat, tracks)[0], usual, UNUSUAL[rules])
@@ -209,6 +211,11 @@ class Negotiation:
         if state.phase != "closed":
             if self._apart:
                 yield from self._event(coordinator, ("hears from its host",), mask)
+            if state.phase == "reviewing":
+                yield from self._event(coordinator, ("hears that the critic is content",), mask)
+                for place in sorted(self._active):
+                    misses = ("hears that the critic misses something of", place)
+                    yield from self._event(coordinator, misses, mask, "critic")
             if self.film:
                 yield from self._event(coordinator, ("hears that all frames are made",), mask)
                 yield from self._event(coordinator, ("hears that the film broke",), mask, "broken")

@@ -100,6 +100,8 @@ class Messages:
             self.of(state.beat),
             self.of(state.round),
             self.of(state.end_state),
+            self.of(state.ending),
+            state.faulted,
             tuple((vector, *map(self.of, tracks)) for vector, tracks in state.committed),
             tuple(
                 (
@@ -111,6 +113,7 @@ class Messages:
                     member.answered,
                     tuple(map(self.of, member.violations)),
                     tuple(map(self.of, member.decisions)),
+                    member.sent_back,
                 )
                 for member in state.members
             ),

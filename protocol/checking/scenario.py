@@ -19,7 +19,7 @@ from protocol.brief import Beat, Brief
 from protocol.channels import WRITABLE, Region
 from protocol.constraints import Constraints
 from protocol.keyframes import Curve, Source, Track, exact, key, make_track
-from protocol.messages import BeatOpened, Decided, FilmOpened, TakeOpened, Violation, digest
+from protocol.messages import OF_CRITIC, BeatOpened, Decided, FilmOpened, TakeOpened, Violation, digest
 from protocol.region import Revision
 from protocol.rules import Ceiling, Margins, RuleSet, Sum
 from protocol.timeline import last_values
@@ -39,13 +39,16 @@ GOALS: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {
         "calm": {},
         "bold": {"browInnerUp": 0.6, "eyeWideLeft": 0.7, "jawOpen": 0.8, "headYaw": 6.0},
+        "more": {"browInnerUp": 0.15, "eyeWideLeft": 0.15, "jawOpen": 0.15, "headYaw": 2.0},
+        "most": {"browInnerUp": 0.19, "eyeWideLeft": 0.19, "jawOpen": 0.19, "headYaw": 2.5},
         "mild": {"browInnerUp": 0.2, "eyeWideLeft": 0.4, "jawOpen": 0.5, "headYaw": 3.0},
         "wide": {"jawOpen": 1.0},
         "up": {"eyePitchLeft": 13.0},
         "far up": {"eyePitchLeft": 26.0},
     }
 )
-"""Where a region moves its channels, by its manner; *mild* is what it does when it has been asked to yield."""
+"""Where a region moves its channels, by its manner; *mild* is what it does when it has been asked to yield, *more*
+and *most* when the critic has sent it back."""
 _OFTEN: Mapping[Region, tuple[str, ...]] = MappingProxyType(dict.fromkeys(WRITABLE, ("bold",)))
 UNUSUAL: Mapping[Rules, Mapping[Region, tuple[str, ...]]] = MappingProxyType(
     {"levels": _OFTEN, "looks": MappingProxyType({**_OFTEN, "eyes": ("bold", "up", "far up"), "mouth": ("bold", "wide")})}
@@ -168,6 +171,20 @@ def objection(region: Region) -> Violation:
     )
 
 
+def missed(region: Region) -> Violation:
+    """What the critic may miss of a region."""
+    return Violation(
+        constraint=f"{OF_CRITIC}seen",
+        channels=(LEAD[region],),
+        start=0.1,
+        end=ARRIVES,
+        measured=0.2,
+        bound=1.0,
+        yields=region,
+        suggested=0.5,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """How much may go wrong, in all.
@@ -184,6 +201,7 @@ class Budget:
         forged: messages that a region sends out of turn.
         stops: of the user.
         broken: films that cannot be made.
+        critic: objections of the critic; if there are any, it has a vote.
     """
 
     bold: int = 0
@@ -197,3 +215,4 @@ class Budget:
     forged: int = 0
     stops: int = 0
     broken: int = 0
+    critic: int = 0

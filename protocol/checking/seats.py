@@ -9,10 +9,10 @@ from typing import Any
 from protocol.channels import CHANNELS, REGIONS, Region
 from protocol.checking.exploring import Violated
 from protocol.checking.numbers import Messages, Numbers
-from protocol.checking.scenario import objection, revision
+from protocol.checking.scenario import missed, objection, revision
 from protocol.keyframes import Track
 from protocol.machine import PeerError, Received, kind
-from protocol.messages import Accepted, BeatOpened, Objected, Proposed, Restored, Violation
+from protocol.messages import OF_CRITIC, Accepted, BeatOpened, Objected, Proposed, Restored, Violation
 from protocol.region import REGION, Judge, Judged, Propose, RegionState, Revision, Thought, Wake
 
 FALLBACK, REGION_BACK = -1, -2
@@ -212,6 +212,12 @@ class Seats:
         """How a region votes that says what it sees."""
         broken = self._looked(asked.beat, asked.round.tracks)
         found = [each for each in broken if any(CHANNELS[name].region == region for name in each.channels)]
+        asked_back = {
+            each.violation.yields for each in asked.round.objections if each.violation.constraint.startswith(OF_CRITIC)
+        }
+        revised = asked.proposal is not None and asked.proposal.round >= asked.round.round - 1
+        if region in asked_back and not revised:
+            return "does more"
         if any(violation.yields == region for violation in found):
             return "objects and yields"
         return "objects" if found else "accepts"
@@ -227,9 +233,10 @@ class Seats:
             shape = manner.removeprefix("proposes ")
             return Thought(asked.beat.beat, asked.incarnation, self._revision(asked, region, 0, shape))
         number = asked.round.round
-        found = () if manner == "accepts" else (OBJECTIONS[region],)
-        known = next((decided.reply for decided in asked.decisions if decided.round == number), "mild")
-        yields = manner == "objects and yields"
+        found = () if manner == "accepts" else (missed(region),) if manner == "does more" else (OBJECTIONS[region],)
+        manners = {"objects and yields": "mild", "does more": "more" if number % 4 < 2 else "most"}
+        known = next((decided.reply for decided in asked.decisions if decided.round == number), manners.get(manner, ""))
+        yields = manner in manners
         revised = self._revision(asked, region, number, known) if yields else None
         return Judged(asked.beat.beat, number, asked.incarnation, found, revised)
 

@@ -19,7 +19,7 @@ import difflib
 import re
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Protocol
@@ -33,6 +33,7 @@ from protocol.messages import (
     CRITIC,
     DIRECTOR,
     MESSAGES,
+    OF_CRITIC,
     BeatOpened,
     ChunkAssigned,
     ChunkFailed,
@@ -91,7 +92,8 @@ class Vocabulary:
         changed = (pages.record(seq).message for seq in range(1, len(pages) + 1) if pages.kind(seq) == "RendererChanged")
         renderers = dict.fromkeys(one.renderer for one in changed if isinstance(one, RendererChanged))
         filmed = (DISPATCHER.role, *renderers) if renderers else ()
-        return cls((COORDINATOR, DIRECTOR, *REGIONS, CRITIC, *filmed), tuple(constraints))
+        missed = {violation.constraint: None for seq in _critics(pages) for violation in _objections(pages, seq)}
+        return cls((COORDINATOR, DIRECTOR, *REGIONS, CRITIC, *filmed), (*constraints, *missed))
 
     def near(self, word: str) -> list[str]:
         """Names that somebody may have meant."""
@@ -295,15 +297,22 @@ class _Clock:
         return pages.stored[seq - 1].time >= at and (seq == 1 or pages.stored[seq - 2].time < at)
 
 
+def _critics(pages: Pages) -> Iterator[int]:
+    """Where the critic objects to something that is asked for and hardly seen."""
+    return (seq for seq in range(1, len(pages) + 1) if pages.kind(seq) == "Objected" and pages.address(seq).sender == CRITIC)
+
+
 def _objections(pages: Pages, seq: int) -> Sequence[Violation]:
-    """What is objected to in a record; the critic's objections are told with the round that they lead to."""
+    """What is objected to in a record; what an audit finds is told with the round that it leads to."""
     if pages.kind(seq) not in ("Objected", "RoundOpened"):
         return ()
     match pages.record(seq).message:
         case Objected(violations=found):
             return found
         case RoundOpened(objections=objections):
-            return [objection.violation for objection in objections if objection.by == CRITIC]
+            # What the critic has said for itself, before this round, has been told there.
+            told = (each.violation for each in objections if each.by == CRITIC)
+            return [violation for violation in told if not violation.constraint.startswith(OF_CRITIC)]
     return ()
 
 

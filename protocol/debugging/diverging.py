@@ -182,13 +182,7 @@ def _hear(heard: _Heard, record: Record) -> None:
         for key in [key for key in said if key[0] == _LAST]:
             del said[key]  # how it had ended before it was taken up again
     elif isinstance(message, Decided):
-        if message.role == DIRECTOR:
-            answer = {"planner": message.planner, "brief": _without_origins(_parsed(message.reply))}
-            said[-1, 0, 0, 0] = _Said("D04", "the director answers", seq, answer)
-        else:
-            place = f"{_at(message.beat or 0, message.round)}, the planner of {message.role}"
-            key = (message.beat or 0, message.round, _order(message.role), 1)
-            said[key] = _Said("D05", place, seq, {"planner": message.planner, "reply": message.reply})
+        _hear_decided(heard, message, seq)
     elif isinstance(message, BeatOpened):
         heard.starts[message.beat] = message.intent.start
         said[message.beat, -1, 0, 0] = _Said(
@@ -196,7 +190,7 @@ def _hear(heard: _Heard, record: Record) -> None:
         )
     elif isinstance(message, Proposed):
         place = f"{_at(message.beat, message.round)}, {message.region} {'revised' if message.round else 'proposed'}"
-        key = (message.beat, message.round, _order(message.region), 2)
+        key = (message.beat, message.round, _order(message.region), _DECIDED + 1)
         begins = heard.starts.get(message.beat, 0.0)
         said[key] = _Said("D06", place, seq, {"why": message.why, "track": message.digest}, (message.track,), begins)
     elif isinstance(message, (Accepted, Objected)):
@@ -219,6 +213,23 @@ def _hear(heard: _Heard, record: Record) -> None:
         said[_END] = _Said("D09", "the take ends", seq, data)
     else:
         _hear_rest(heard, record)
+
+
+def _hear_decided(heard: _Heard, message: Decided, seq: int) -> None:
+    """A decision, or an exchange with a language model on the way to it, in the order in which they led there."""
+    role = message.role
+    code, where = ("D04", (-1, 0, 0)) if role == DIRECTOR else ("D05", (message.beat or 0, message.round, _order(role)))
+    if not message.final:
+        place = f"what the {'director' if role == DIRECTOR else f'planner of {role}'} asks a language model"
+        place = place if role == DIRECTOR else f"{_at(message.beat or 0, message.round)}, {place}"
+        number = 1 + sum(key[:3] == where and 0 < key[3] < _DECIDED for key in heard.said)
+        heard.said[*where, number] = _Said(code, place, seq, {"asked": message.asked, "reply": message.reply})
+    elif role == DIRECTOR:
+        answer = {"planner": message.planner, "brief": _without_origins(_parsed(message.reply))}
+        heard.said[*where, _DECIDED] = _Said(code, "the director answers", seq, answer)
+    else:
+        place = f"{_at(message.beat or 0, message.round)}, the planner of {role}"
+        heard.said[*where, _DECIDED] = _Said(code, place, seq, {"planner": message.planner, "reply": message.reply})
 
 
 def _hear_rest(heard: _Heard, record: Record) -> None:
@@ -245,6 +256,8 @@ _COMPARED = frozenset(
 """Kinds of messages that say something of their own; the others repeat what was said, or are about processes."""
 _MOST = 1000
 """After every round."""
+_DECIDED = 10**6
+"""After every exchange that led to a decision."""
 _LAST = 10**9
 """After every beat."""
 _END = (_LAST, 1, 0, 0)
@@ -374,7 +387,7 @@ def _bare(said: _Said) -> tuple[Track, ...]:
 
 def _opened_up(data: Mapping[str, Any]) -> dict[str, Any]:
     """What was said, for a look at each field: the track's digest stands for what is told of the track itself."""
-    return {name: _parsed(value) if name == "reply" else value for name, value in data.items() if name != "track"}
+    return {name: _parsed(value) if name in ("reply", "asked") else value for name, value in data.items() if name != "track"}
 
 
 def _first_keyframe(one: _Heard, two: _Heard) -> str:

@@ -23,6 +23,7 @@ from protocol.interpolation import sample_curve
 from protocol.journal import Record
 from protocol.keyframes import Curve, Keyframe, Source, Track, exact
 from protocol.messages import (
+    CRITIC,
     DIRECTOR,
     Accepted,
     BeatOpened,
@@ -62,7 +63,7 @@ def brief_of(records: Iterable[Record]) -> Brief | None:
     """What the director made of the direction; None if the journal ends before that, or what it says is no brief."""
     for record in records:
         message = record.message
-        if isinstance(message, Decided) and message.role == DIRECTOR:
+        if isinstance(message, Decided) and message.role == DIRECTOR and message.final:
             try:
                 return Brief.model_validate_json(message.reply)
             except ValueError:
@@ -81,8 +82,12 @@ def excerpt(pages: Pages, time: float) -> list[Record]:
         JournalError: one of them breaks the rules of its kind.
     """
     kinds = [pages.kind(seq) for seq in range(1, len(pages) + 1)]
-    decided = next((seq for seq, kind in enumerate(kinds, 1) if kind == "Decided"), None)
-    start = [pages.record(seq) for seq in dict.fromkeys((1, decided)) if seq is not None]
+    start = [pages.record(1)] if kinds else []
+    for seq in (seq for seq, kind in enumerate(kinds, 1) if kind == "Decided"):
+        message = pages.record(seq).message
+        if isinstance(message, Decided) and message.final:  # before it come exchanges with a language model, if it asked one
+            start.append(pages.record(seq))
+            break
     brief = brief_of(start)
     # Beats are opened one after the other, each once; where a journal has it otherwise, all of it is looked at.
     opened = [seq for seq, kind in enumerate(kinds, 1) if kind == "BeatOpened"]
@@ -201,7 +206,7 @@ class _Past:
         if isinstance(message, Proposed) and message.region == self.region:
             how: Literal["proposed", "revised"] = "revised" if message.round else "proposed"
             self._add(record.seq, how, message.round, message.track, message.why, message.incarnation)
-        elif isinstance(message, Decided) and message.role == self.region:
+        elif isinstance(message, Decided) and message.role == self.region and message.final:
             self._decided = message
         elif isinstance(message, RoundOpened):
             self._rounds[message.round] = message
@@ -305,7 +310,9 @@ class _Past:
         found: dict[tuple[int, str], list[tuple[int, str, Violation]]] = {}
         for seq, message in self._objected:
             for violation in message.violations:
-                found.setdefault((message.round, violation.constraint), []).append((seq, message.role, violation))
+                # What the critic misses opens a round, in which the region that is to do more takes it up.
+                round_ = message.round + (message.role == CRITIC)
+                found.setdefault((round_, violation.constraint), []).append((seq, message.role, violation))
         complaints = []
         for (round_, constraint), said in found.items():
             mine = [violation for _, _, violation in said if self.written in violation.channels]

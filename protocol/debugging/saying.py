@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from protocol.conversation import WIDTH, counted, does, merged
+from protocol.exchanges import told
 from protocol.journal import Record
 from protocol.messages import (
     DIRECTOR,
@@ -68,6 +69,8 @@ def _said(record: Record) -> str:
             return f'{sender} opens {take}: "{direction}"'
         case BeatOpened(beat=beat, intent=intent):
             return f"{sender} opens beat {beat}, {intent.start:.2f}-{intent.end:.2f} s: {intent.summary}"
+        case Decided(role=role, final=False) as exchange:
+            return f"{role} {does(role, 'ask')} {told(exchange)}"
         case Decided(role=role, planner=planner, reply=reply):
             who = "director answers" if role == DIRECTOR else f"planner of the {role} answers"
             return f"{who} ({planner}, {counted(len(reply), 'character')})"
@@ -166,7 +169,7 @@ def _called(part: str, value: Any) -> Iterator[tuple[str, Any]]:
             if name.lower() == part.lower():
                 yield name, item
             else:
-                yield from _called(part, item)
+                yield from _called(part, _opened_up(name, item))
     elif isinstance(value, (list, tuple)):
         for item in value:
             yield from _called(part, item)
@@ -178,8 +181,7 @@ def _member(name: str, value: Any, depth: int, *, whole: bool) -> Iterator[str]:
     if depth > _DEEPEST:
         yield f"{indent}{label}..."
         return
-    if isinstance(value, str) and name == "reply":
-        value = _parsed(value)
+    value = _opened_up(name, value)
     if isinstance(value, Mapping):
         yield from _mapping(name, value, depth, whole=whole)
     elif isinstance(value, (list, tuple)) and any(isinstance(item, (Mapping, list, tuple)) for item in value):
@@ -221,6 +223,11 @@ def _mapping(name: str, value: Mapping[str, Any], depth: int, *, whole: bool) ->
 def _key(key: Mapping[str, Any]) -> str:
     handles = f" ({', '.join(f'{part:g}' for part in key['handles'])})" if key.get("handles") else ""
     return f"{key['time']:g}:{key['value']:g} {key['mode']}{handles} [{key['source']}]".replace(" ", _TIED)
+
+
+def _opened_up(name: str, value: Any) -> Any:
+    """A field of a message, or what stands in it as JSON."""
+    return _parsed(value) if isinstance(value, str) and name in ("reply", "asked") else value
 
 
 def _parsed(reply: str) -> Any:

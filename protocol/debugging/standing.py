@@ -69,6 +69,8 @@ def _coordinator(states: Replay) -> str:
         parts += [_votes(state), f"waits for the votes of {_and(waiting)}" if waiting else ""]
     elif state.phase == "auditing":
         parts.append("has what all accept measured once more")
+    elif state.phase == "reviewing":
+        parts.append("waits for what the critic makes of it")
     elif state.phase == "ruling":
         parts.append("works out a ruling")
     elif state.phase == "rendering":
@@ -125,7 +127,11 @@ def _proposal(state: RegionState) -> str:
 def _vote(states: Replay, state: RegionState) -> str:
     """How it has voted in the open round, as the coordinator knows."""
     member = states.coordinator.member(state.region)
-    if states.coordinator.phase not in ("voting", "auditing", "ruling") or not member.answered or state.round is None:
+    if (
+        states.coordinator.phase not in ("voting", "auditing", "reviewing", "ruling")
+        or not member.answered
+        or state.round is None
+    ):
         return ""
     if not member.violations:
         return f"{does(state.region, 'accept')} round {state.round.round}"

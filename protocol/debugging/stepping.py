@@ -17,7 +17,18 @@ from protocol.conversation import Conversation
 from protocol.coordination import Audit, Audited, MakeRuling, RulingMade
 from protocol.debugging.pages import Pages
 from protocol.journal import Record
-from protocol.messages import CRITIC, BeatOpened, Committed, EndState, Message, RoundOpened, Ruled, Violation
+from protocol.messages import (
+    CRITIC,
+    Accepted,
+    BeatOpened,
+    Committed,
+    EndState,
+    Message,
+    Objected,
+    RoundOpened,
+    Ruled,
+    Violation,
+)
 from protocol.replay import Replay
 
 EVERY = 128
@@ -58,13 +69,13 @@ class Following(Replay):
             return
         self._asked = None
         self.coordinate(answer)
-        if not self.due:  # an audit upon which it rules at once
+        if not self.due:  # an audit upon which it rules at once, or has the critic look
             self.bring_about(message)
 
     def _answer(self, message: Message) -> Audited | RulingMade | None:
         """What was worked out, by what the coordinator says because of it; None if it does not tell."""
         match self._asked, message:
-            case Audit(beat=beat), Committed():
+            case Audit(beat=beat), Committed() | Accepted() | Objected():
                 return Audited((), self._end_state(beat))
             case Audit(beat=beat), RoundOpened(objections=objections):
                 found = tuple(objection.violation for objection in objections if objection.by == CRITIC)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runtime.commands import asking, telling
+from runtime.commands import asking, plan, telling
 
 if TYPE_CHECKING:
     from runtime.cli import Stopper
@@ -33,6 +33,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("direction", metavar="DIRECTION", help="what the face should do, in words")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="video or pictures to write")
     asking.add_take_options(parser, "25")
+    asking.add_candidates(parser)
     asking.add_film_options(parser)
     asking.add_base_options(parser, "ray")
 
@@ -44,20 +45,23 @@ def run(options: argparse.Namespace, stopper: Stopper) -> int:
 
 
 def _run(options: argparse.Namespace, stopper: Stopper, trial: Trial | None) -> int:
+    from runtime.candidates import filmed_order
     from runtime.commands.placing import placed
     from runtime.commands.showing import Following, Showing
-    from runtime.filming import check_film
+    from runtime.filming import check_film, span
     from runtime.loading import read_tables
     from runtime.options import video_rate
     from runtime.outputs import TakeFiles
     from runtime.production import Order
     from runtime.progress import Progress
-    from runtime.take import opening
+    from runtime.studio import film_opened
+    from runtime.take import Watch, opening
 
     wanted = asking.take_options(options)
+    candidates = asking.candidates(options)
     video_rate(wanted.fps, f"--fps {options.fps}")
     based = asking.base_options(options)
-    tables = read_tables(dict(wanted.tables))
+    tables = read_tables(dict(wanted.tables), prompts=wanted.language_model is not None)
     progress = Progress(sys.stderr, time.monotonic)
     try:
         with placed(progress) as places:
@@ -72,10 +76,21 @@ def _run(options: argparse.Namespace, stopper: Stopper, trial: Trial | None) -> 
                 stage, base = prepare()
                 following = Following(time.monotonic, places.keeping(filming.portrait, files))
                 about = {"film": places.recorded(filming), "run": asking.base_record(options)}
-                order = Order(opening(wanted, loaded), loaded, {**about, **stage.record})
+                about |= stage.record
+                chosen = None
+                if candidates > 1:
+                    watch = Watch(following.clock, stopper)
+                    chosen = plan.chosen_of(wanted, candidates, loaded, options.output, watch, progress)
+                    film = film_opened(stage, filming.face, filming.background, span(*stage.size, base.chunk_frames))
+                    order = filmed_order(chosen, loaded, about, film)
+                else:
+                    order = Order(opening(wanted, loaded), loaded, about)
                 with places.delivered(files):
                     result, filmed = showing.act(order, stage, base, files, following)
-                say(options, result, places.filmed(filmed), following.planned_in, places.named(str(files.folder)))
+                more = {"candidates": chosen.as_data()} if chosen else None
+                if not options.json:
+                    print("".join(f"{line}\n" for line in telling.auditioned(chosen)), end="")
+                say(options, result, places.filmed(filmed), following.planned_in, places.named(str(files.folder)), more)
     finally:
         progress.interrupt()
     return 0
@@ -99,4 +114,5 @@ def say(
     print(f"planned in {planned_in:.2f} s: {telling.agreed(result)}; see {folder}")
     if options.explain:
         print("\n".join(telling.explained(result)))
+    print("\n".join(telling.judged(result, explain=options.explain)))
     sys.stdout.flush()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from protocol.language_model import LanguageModel
     from runtime.base import BaseOptions
     from runtime.commands.placing import Places
     from runtime.onray.joining import Trial
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 RENDERERS = ("puppet",)
 DEVICES = ("auto", "cpu", "cuda")
 RUNTIMES = ("inline", "ray")
+PLANNERS = ("lexicon", "llm")
 _IN_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Set in a job of Ray's, which is there to use the cluster."""
 
@@ -40,6 +42,7 @@ def add_take_options(parser: argparse.ArgumentParser, fps: str) -> None:
         action="store_false",
         help="commit first proposals as they are (to see what negotiation is for)",
     )
+    add_planner_options(parser)
     parser.add_argument("--explain", action="store_true", help="show each beat, its acts and the words they come from")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument(
@@ -51,6 +54,72 @@ def add_take_options(parser: argparse.ArgumentParser, fps: str) -> None:
     parser.add_argument(
         "--gestures", type=Path, metavar="FILE", help="catalogue of gestures to use instead (see configs/gestures.yaml)"
     )
+    parser.add_argument(
+        "--lexicon", type=Path, metavar="FILE", help="words of your own beside the program's (see docs/directions.md)"
+    )
+
+
+def add_candidates(parser: argparse.ArgumentParser) -> None:
+    """Add how many takes are compared."""
+    parser.add_argument(
+        "--candidates",
+        default="1",
+        metavar="N",
+        help="plan so many takes, with this seed and those after it, and keep the one that the critic scores best (default 1)",
+    )
+
+
+def candidates(options: argparse.Namespace) -> int:
+    """How many takes are compared; 1 where there is nothing to choose from.
+
+    Raises:
+        UsageError: there cannot be so many.
+    """
+    if options.candidates == "1":
+        return 1
+    from runtime.candidates import parse_candidates
+
+    return parse_candidates(options.candidates)
+
+
+def add_planner_options(parser: argparse.ArgumentParser) -> None:
+    """Add who plans a take, and what that may cost."""
+    parser.add_argument(
+        "--planner",
+        choices=PLANNERS,
+        help="who understands the direction and plays the regions: lexicon, embedded (the default), or llm, a language model",
+    )
+    parser.add_argument("--llm-model", metavar="NAME", help="which language model is asked (default: TEXTUPORTRAY_LLM_MODEL)")
+    parser.add_argument(
+        "--llm-base-url",
+        metavar="URL",
+        help="where its server is, which speaks OpenAI's API (default: TEXTUPORTRAY_LLM_BASE_URL or OPENAI_BASE_URL); its key "
+        "is taken from TEXTUPORTRAY_LLM_KEY or OPENAI_API_KEY alone",
+    )
+    parser.add_argument("--llm-temperature", metavar="X", help="how far its answers vary, 0 to 2 (default 0)")
+    parser.add_argument("--llm-tokens", metavar="N", help="most tokens that the take may use (default 1000000)")
+    parser.add_argument("--llm-money", metavar="X", help="most that the take may cost, by --llm-prices")
+    parser.add_argument("--llm-prices", metavar="IN,OUT", help="price of a million tokens read, and of a million written")
+    parser.add_argument("--llm-seconds", metavar="S", help="longest that the take waits for answers in all (default 600)")
+    parser.add_argument("--llm-patience", metavar="S", help="longest that one answer is waited for (default 60)")
+
+
+def language_model(options: argparse.Namespace) -> LanguageModel | None:
+    """The language model that plans the take; None for the embedded planner.
+
+    Raises:
+        UsageError: it cannot be asked like that.
+    """
+    given = {name: text for name in _LANGUAGE if (text := getattr(options, f"llm_{name}")) is not None}
+    if options.planner != "llm" and not given:
+        return None
+    from runtime.language_options import language_model as asked_for
+
+    return asked_for(options.planner or PLANNERS[0], {name: given.get(name) for name in _LANGUAGE}, os.environ)
+
+
+_LANGUAGE = ("model", "base_url", "temperature", "tokens", "money", "prices", "seconds", "patience")
+"""What can be said of a language model; see `runtime.language_options.OPTIONS`."""
 
 
 def take_options(options: argparse.Namespace) -> TakeOptions:
@@ -59,9 +128,10 @@ def take_options(options: argparse.Namespace) -> TakeOptions:
     Raises:
         UsageError: that cannot be.
     """
+    from configs.own_lexicon import OWN_LEXICON
     from runtime import options as asked
 
-    replaced = {"constraints.yaml": options.constraints, "gestures.yaml": options.gestures}
+    replaced = {"constraints.yaml": options.constraints, "gestures.yaml": options.gestures, OWN_LEXICON: options.lexicon}
     return asked.TakeOptions(
         direction=asked.parse_direction(options.direction),
         seconds=None if options.seconds is None else asked.parse_seconds(options.seconds),
@@ -71,6 +141,7 @@ def take_options(options: argparse.Namespace) -> TakeOptions:
         negotiate=options.negotiate,
         emotion=asked.parse_emotion(options.emotion),
         tables={name: path for name, path in replaced.items() if path is not None},
+        language_model=language_model(options),
     )
 
 

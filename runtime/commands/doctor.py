@@ -9,6 +9,7 @@ import platform
 import re
 import sys
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -46,7 +47,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, stopper: Stopper) -> int:
     """Look at everything and say so."""
-    parts = [_python(), *_packages(), _tables(), _models(), _device(), _encoder(), _machine()]
+    parts = [_python(), *_packages(), _tables(), _models(), _language_model(os.environ), _device(), _encoder(), _machine()]
     if options.json:
         print(json.dumps([asdict(part) for part in parts]))
     else:
@@ -90,7 +91,7 @@ def _tables() -> Part:
     from configs.tables import FILES, build, read_texts
 
     try:
-        tables = build(read_texts())
+        tables = build(read_texts(prompts=True))
     except ConfigError as error:
         return Part("tables", None, str(error))
     found = f"{len(FILES)} files, {len(tables.gestures.gestures)} gestures, {len(tables.emotions.states)} states"
@@ -113,6 +114,23 @@ def _models() -> Part:
     if not lacking:
         return Part("models", found)
     return Part("models", found if len(lacking) < len(states) else None, f"{', '.join(lacking)}: {fetch}", needed=False)
+
+
+def _language_model(environment: Mapping[str, str]) -> Part:
+    """What the environment says for `--planner llm`; nobody is asked. Of the key only where it is, never what it is."""
+    from runtime.language_options import BASE_URLS, MODEL
+    from runtime.planners import KEYS
+    from runtime.urls import shown
+
+    key = next((f"key in {name}" for name in KEYS if environment.get(name)), "no key")
+    url = next((environment[name] for name in BASE_URLS if environment.get(name)), "")
+    model = environment.get(MODEL, "")
+    lacking = [name for name, value in ((MODEL, model), (BASE_URLS[0], url)) if not value]
+    found = [model or "no model", f"at {shown(url)}" if url else "no server", key]
+    if not lacking:
+        return Part("language model", ", ".join(found))
+    advice = f"for --planner llm set {' and '.join(lacking)}, or give its options"
+    return Part("language model", ", ".join(found) if model or url or key != "no key" else None, advice, needed=False)
 
 
 def _device() -> Part:

@@ -32,9 +32,11 @@ EXAMPLES = """examples:
 TAKE is a motion or video, its .take folder, or the journal in it; also a URL. What the take was made with is not needed.
 WHAT is a role (eyes, coordinator, renderer-1), a channel (jawOpen, mouthSmile), a constraint, a kind of message (Objected), a
 beat ("beat 2"), a moment of the motion (1.5s) or when something was recorded ("after 1.5s"); "eyes Objected" is both at once.
-Exit code 3 if --check finds that this version's machines say something else than the journal."""
+Exit code 3 if --check finds that this version's machines say something else than the journal, or would ask a language model
+something else; nobody is asked."""
 
 VIOLATION = 3
+ASKED_OTHERWISE = "R03"
 MOST_LATER = 3
 """Roles that are named as differing after the first."""
 
@@ -305,14 +307,44 @@ def _check(pages: Pages, take: str, *, as_json: bool) -> int:
     if pages.closed:
         machines.finish()
     differing = sorted(machines.divergences, key=lambda one: one.finding.seq or len(pages) + 1)
+    otherwise = _asked_otherwise(pages)
     if as_json:
-        print(json.dumps({"messages": len(pages), "differs": [_as_data(one) for one in differing]}, ensure_ascii=False))
-    elif differing:
-        for line in _differs(pages, differing, take):
-            _print(line)
-    else:
+        found = {"messages": len(pages), "differs": [_as_data(one) for one in differing]}
+        if otherwise:
+            found["asks_otherwise"] = [{"code": ASKED_OTHERWISE, "text": line} for line in otherwise]
+        print(json.dumps(found, ensure_ascii=False))
+        return VIOLATION if differing or otherwise else 0
+    for line in _differs(pages, differing, take) if differing else ():
+        _print(line)
+    if not differing:
         print(f"checked: this version, run again over {len(pages)} messages, says the same")
-    return VIOLATION if differing else 0
+    if otherwise:
+        print(
+            f"{ASKED_OTHERWISE}: this version would ask the language model something else; its answers are those of the journal"
+        )
+    for line in otherwise:
+        _print(f"  {line}")
+    return VIOLATION if differing or otherwise else 0
+
+
+def _asked_otherwise(pages: Pages) -> tuple[str, ...]:
+    """Where this version's prompts would ask a language model something else than the journal says that it was asked."""
+    from protocol.messages import BeatOpened, Decided
+
+    opened = opened_by(pages.record(1))
+    if opened.language_model is None:
+        return ()
+    from agents.thinking.checking import differences
+    from configs.tables import read_texts
+
+    decided: list[Decided] = []
+    beats: dict[int, BeatOpened] = {}
+    for record in pages:
+        if isinstance(record.message, Decided):
+            decided.append(record.message)
+        elif isinstance(record.message, BeatOpened):
+            beats[record.message.beat] = record.message
+    return differences(opened, decided, beats, read_texts(prompts=True))
 
 
 def _as_data(found: Divergence) -> dict[str, object]:

@@ -156,7 +156,7 @@ def _moved(asked: FilmOptions, film: Mapping[str, Any], folder: Path, places: Pl
 
 def _made_with(record: Mapping[str, Any]) -> dict[str, Any]:
     """What of a record says how the take was asked for."""
-    return {name: record[name] for name in ("film", "output", "run") if name in record}
+    return {name: record[name] for name in ("film", "output", "run", "candidates") if name in record}
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +190,7 @@ def followed(journal: Journal, record: Mapping[str, Any], folder: Path, *, revis
         TakeError: it was made by a version that does not go with this one.
         JournalError: it does not begin as a journal does.
     """
+    from configs.critic import CRITIC
     from configs.loading import ConfigError
     from configs.tables import read_texts
     from protocol.journal import JournalError
@@ -209,16 +210,16 @@ def followed(journal: Journal, record: Mapping[str, Any], folder: Path, *, revis
         )
     if record.get("take") != opened.take:
         raise UsageError(f"{folder}: take.json is of another take than the journal. Put the file back that belongs to it.")
-    now = read_texts()
+    now = read_texts(prompts=opened.language_model is not None)
     by = f"It was begun with textuportray {opened.versions.get('textuportray', 'of an unknown version')}"
     go_on = "revise it with that version" if revised else "go on with that version"
     texts = opened.configuration
-    if missing := [name for name in now if name not in texts]:
+    if missing := [name for name in now if name not in texts and name != CRITIC]:
         if not revised:
             raise TakeError(
                 f"{folder}: the journal has no {missing[0]}, which this version needs. {by}: {go_on}, or make the take again."
             )
-        texts = {name: texts.get(name, now[name]) for name in now}
+        texts = {**now, **texts}
     try:
         loaded = loaded_from(texts)
         folded = fold(journal.records, loaded.tables.constraints)
@@ -239,7 +240,7 @@ def _differences(opened: TakeOpened, loaded: Loaded, texts: Mapping[str, str], *
 
     who = "and its revision is made" if revised else "which goes on"
 
-    other = [name for name, text in texts.items() if loaded.texts[name] != text]
+    other = [name for name, text in texts.items() if loaded.texts.get(name, text) != text]
     if other:
         have, its = ("has", "its") if len(other) == 1 else ("have", "their")
         yield f"{', '.join(other)} {have} changed since the take was begun, {who} with {its} old content"

@@ -184,10 +184,11 @@ def _try_note(loaded: Loaded, opened: TakeOpened) -> None:
         UsageError: it cannot.
     """
     from agents.director.notes import NoteError
+    from agents.exchange import NOTHING, unheard
     from runtime.options import UsageError
 
     try:
-        loaded.director.brief(opened)
+        loaded.director.brief(opened, NOTHING, unheard)
     except NoteError as error:
         raise UsageError(str(error)) from error
 

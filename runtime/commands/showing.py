@@ -365,6 +365,7 @@ class Following:
         self._brief: Brief | None = None
         self._fps = Fraction(1)
         self._beat = self._round = 0
+        self._answers = 0
 
     def clock(self) -> float:
         """Seconds since the following began."""
@@ -393,6 +394,8 @@ class Following:
         message = record.message
         if isinstance(message, TakeOpened):
             self._fps = parse_fps(message.fps)
+        elif isinstance(message, Decided) and not message.final:
+            self._answers += 1
         elif isinstance(message, Decided) and message.role == DIRECTOR:
             self._brief = Brief.model_validate_json(message.reply)
             self._caption = captions(self._brief.beats)
@@ -411,10 +414,11 @@ class Following:
 
     def _going_on(self) -> str:
         """What is negotiated at the moment."""
+        asked = f"{self._answers} answer{'' if self._answers == 1 else 's'} of the language model" if self._answers else ""
         if self._brief is None or self._beat < 0:
-            return ""
+            return asked if self._brief is None else ""
         round_ = f", round {self._round}" if self._round else ""
-        return f"beat {self._beat + 1} of {len(self._brief.beats)}{round_}"
+        return f"beat {self._beat + 1} of {len(self._brief.beats)}{round_}" + (f", {asked}" if asked else "")
 
 
 def _made(about: Mapping[str, str]) -> dict[str, str]:

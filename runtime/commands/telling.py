@@ -6,6 +6,11 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agents.critic import IntentFound, Measured
+    from protocol.journal import Record
+    from runtime.candidates import Audition
     from runtime.take import TakeResult
 
 
@@ -44,6 +49,55 @@ def explained(result: TakeResult) -> list[str]:
     return lines
 
 
+def judged(result: TakeResult, *, explain: bool = False) -> list[str]:
+    """What the critic says of a take; if it is to be explained, of everything that was asked for and measured."""
+    review = result.review
+    if review is None:
+        return []
+    lines = [f"critic: {review.score:.0f} of 100; weakest: {harmless(review.weakest)}"]
+    if explain:
+        if review.intents:
+            lines.append("  asked at  present    late  strength")
+        lines += [_found(found) for found in review.intents]
+        lines.append("   measured              in people")
+        lines += [_measured(measure) for measure in review.nature]
+        lines += [_strained(measure) for measure in review.strain]
+    return lines
+
+
+def _found(found: IntentFound) -> str:
+    side = "" if found.side == "both" else f" {found.side}"
+    note = f"; {found.note}" if found.note else ""
+    numbers = f"  {found.at:6.2f} s  {found.present:7.2f}  {found.late:+6.2f}  {found.strength:8.2f}"
+    return f'{numbers}  {found.name}{side} "{harmless(found.words)}"{note}'
+
+
+def _measured(measure: Measured) -> str:
+    people = f"{measure.low:.3g} to {measure.high:.3g}"
+    outside = "" if measure.low <= measure.value <= measure.high else "  (outside)"
+    return f"  {measure.value:9.3g} {measure.unit:11}  {people:14}  {measure.about}{outside}"
+
+
+def _strained(measure: Measured) -> str:
+    share = f"{100 * measure.value:.0f} %"
+    return f"  {share:>9} of the take strains {measure.name}, most at {measure.at:.2f} s: {measure.about}"
+
+
+def auditioned(chosen: Audition | None) -> list[str]:
+    """The candidates that a take was chosen from, best or not, with their numbers."""
+    if chosen is None:
+        return []
+    all_told = chosen.as_data()
+    wide = max(len("candidate"), *(len(str(told["seed"])) + len("kept seed ") for told in all_told))
+    lines = [f"{'candidate':{wide}}  score  objections  rulings  weakest"]
+    for told in all_told:
+        seed = f"{'kept' if told['kept'] else '    '} seed {told['seed']}"
+        score = "-" if told["score"] is None else f"{told['score']:.1f}"
+        counts = f"{told['objections']:10}  {told['rulings']:7}"
+        lines.append(f"{seed:{wide}}  {score:>5}  {counts}  {harmless(told['weakest'])}")
+    return lines
+
+
 def talked(result: TakeResult) -> Counter[str]:
     """How much was said before the take was agreed on."""
     from protocol.messages import Objected, Proposed, Ruled
@@ -65,7 +119,23 @@ def misunderstood(result: TakeResult) -> list[str]:
         found.append("not understood: " + ", ".join(f'"{words}"' for words in result.brief.unread))
     if not any(beat.acts or beat.stills for beat in result.brief.beats):
         found.append("nothing in the direction asks for anything that a face can do, so the face only idles")
-    return found
+    return found + list(result.brief.remarks) + without_model(result.records)
+
+
+def without_model(records: Sequence[Record]) -> list[str]:
+    """That proposals of a take that a language model plans were made without it, and why the first of them was."""
+    from protocol.messages import Proposed
+
+    made = [record.message.why for record in records if isinstance(record.message, Proposed)]
+    without = [why for why in made if why.endswith(_WITHOUT)]
+    if not without:
+        return []
+    _, reason, more = without[0].removesuffix(_WITHOUT).partition(_REASON)
+    return [f"{len(without)} of {len(made)} proposals are the embedded planner's: {reason[2:]}{more}"]
+
+
+_WITHOUT, _REASON = "; embedded planner)", " (the language model"
+"""The end and the beginning of what a region adds to its reason where it could not ask a language model."""
 
 
 def planned(result: TakeResult) -> dict[str, Any]:
@@ -76,6 +146,7 @@ def planned(result: TakeResult) -> dict[str, Any]:
         "understood": [list(pair) for pair in result.brief.understood],
         "unread": list(result.brief.unread),
         "beats": [beat.model_dump(mode="json") for beat in result.brief.beats],
+        **({} if result.review is None else {"review": result.review.model_dump(mode="json")}),
     }
 
 

@@ -8,6 +8,9 @@ and the new one asks to be let in.
 
 from __future__ import annotations
 
+import contextvars
+import threading
+
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -19,11 +22,12 @@ import structlog
 from agents.regions import LexiconRegion, RegionAgent
 from configs.cluster import Profile
 from protocol import link
+from protocol.brief import Brief
 from protocol.channels import REGIONS, Region
 from protocol.coordination import Arm
 from protocol.coordinator_state import CoordinatorState
-from protocol.messages import COORDINATOR, ChunkAssigned, ChunkFailed, ChunkRendered, Message
-from protocol.wire import decode
+from protocol.messages import COORDINATOR, ChunkAssigned, ChunkFailed, ChunkRendered, Message, TakeOpened
+from protocol.wire import decode, encode
 from renderer.errors import RendererError
 from renderer.motions import Samples
 from renderer.portrait import Portrait
@@ -31,7 +35,7 @@ from runtime.base import Play
 from runtime.coordinating import CoordinatorHost
 from runtime.hosts import RegionHost
 from runtime.metrics import Meters, RayMeters
-from runtime.onray.actors import Part, end, is_death, reason_of, start
+from runtime.onray.actors import CONTROL, Part, end, is_death, reason_of, start
 from runtime.onray.loop import Loop
 from runtime.onray.placement import Placement
 from runtime.onray.pool import Pool
@@ -49,6 +53,8 @@ RESTARTS = 5
 """New processes for each region in one take; after that its fallback plays it."""
 FETCH_SECONDS = 60.0
 """That frames may take from the node where they were rendered."""
+TRIES = 3
+"""Answers of a language model that a region may have to wait for before it has one that can be used."""
 _STEP = 0.1
 """Between two looks at whether the take is to stop."""
 
@@ -222,6 +228,7 @@ class _Run:
                     self._loop.step(_STEP)
         finally:
             self._over = True
+            self._leave()
             if self._pool is not None:
                 self._pool.end()
             self._frames.clear()
@@ -249,7 +256,7 @@ class _Run:
     def arm(self, deadline: Arm) -> None:
         """Fire a deadline when its time has come."""
         self._due[deadline.region] = deadline
-        self._at(self._profile.think_seconds, lambda: self._coordinator.fire(deadline))
+        self._at(self._think_seconds, lambda: self._coordinator.fire(deadline))
 
     def watch(self, role: str) -> None:
         """See to it that what was sent is sent again if it is not known to have arrived."""
@@ -263,14 +270,48 @@ class _Run:
             log.warning("a region is played by its fallback", region=region)
             loaded = self._play.loaded
             planner = LexiconRegion(loaded.tables)
-            agent = RegionAgent(region, loaded.tables, loaded.digest, planner, self._play.judgements)
+            agent = RegionAgent(region, loaded.tables, loaded.digest, lambda opened: planner, self._play.judgements)
             self._played[region] = RegionHost(region, agent, self, fallback=True)
             if self._regions[region].calls:
                 # What it hangs in may never end, and later beats would wait behind it.
                 end(self._regions[region].actor)
-                self._replace(region, f"no answer within {self._profile.think_seconds:g} s")
+                self._replace(region, f"no answer within {self._think_seconds:g} s")
         else:
             self._played.pop(region, None)
+
+    def ponder(self, work: Callable[[Callable[[Any], None]], None]) -> None:
+        """Do what waits for answers from elsewhere in a thread of its own; what it says comes back as events."""
+
+        def hear(event: Any) -> None:
+            self._later(lambda: self._coordinator.hear(event))
+
+        context = contextvars.copy_context()
+        threading.Thread(target=context.run, args=(work, hear), name="director", daemon=True).start()
+
+    def foresee(self, opened: TakeOpened, brief: Brief) -> None:
+        """Let the regions know what is coming, beside all else; nobody waits for it, and it may be lost."""
+        import ray  # noqa: PLC0415 - it is there by now
+
+        told = (ray.put(encode(opened)), brief.model_dump_json())
+        for region in REGIONS:
+            part = Part(self._number, self._play.take, self._nonce(region))
+            self._regions[region].actor.foresee.options(concurrency_group=CONTROL).remote(part, *told)
+
+    def _leave(self) -> None:
+        """Let the regions know that nobody waits for what they still ask a language model."""
+        import ray  # noqa: PLC0415 - it is there by now
+
+        if self._play.language_model is None or not ray.is_initialized():
+            return
+        for region in REGIONS:
+            part = Part(self._number, self._play.take)
+            self._regions[region].actor.leave.options(concurrency_group=CONTROL).remote(part)
+
+    @property
+    def _think_seconds(self) -> float:
+        """For an answer of a region: with a language model, for as many of its answers as it may take until one can be used."""
+        model = self._play.language_model
+        return self._profile.think_seconds + (TRIES * model.patience if model else 0.0)
 
     def _bring_to_fallback(self, region: Region, envelope: link.Envelope) -> None:
         if region not in self._played:

@@ -3,25 +3,35 @@
 These are ordinary classes; `runtime.onray.base` makes an actor of them, without retries and restarts of Ray's own: a call that
 is lost is the protocol's to send again, and a process that died is replaced by one with an incarnation of its own. No sign of
 life is asked for in a take: a region that hangs misses its deadline, and that is how it is noticed. It has a second thread all
-the same, as every actor here, in which calls in the group CONTROL are answered while it thinks.
+the same, as every actor here, in which calls in the group CONTROL are answered while it thinks: what is coming, so that it can
+begin to ask a language model about that, and that nobody waits any more.
+
+What it decides with follows from the message that opens the take. Where that names a language model, this process asks it: the
+server has to be reached from the node where it runs, and the key is in the environment that the node's Ray was started with.
 """
 
 from __future__ import annotations
 
 import os
+import threading
+import time
+
+from functools import partial
 
 import structlog
 
-from agents.regions import Judgements, LexiconRegion, RegionAgent
+from agents.exchange import Stopped
+from agents.regions import Judgements, RegionAgent
 from configs.tables import build
 from protocol import link
+from protocol.brief import Brief
 from protocol.channels import Region
-from protocol.coordination import Arm
-from protocol.messages import Message, digest
+from protocol.messages import Message, TakeOpened, digest
 from protocol.wire import decode
 from runtime.hosts import RegionHost
 from runtime.logs import configure_actor
 from runtime.onray.actors import Part
+from runtime.planners import region_planner_for, surroundings
 
 log = structlog.get_logger()
 
@@ -48,14 +58,6 @@ class _Outgoing:
     def watch(self, role: str) -> None:
         """The base learns from every answer whether something is owed."""
 
-    def arm(self, deadline: Arm) -> None:
-        """Only the coordinator has deadlines."""
-        raise NotImplementedError
-
-    def install(self, region: Region, *, fallback: bool) -> None:
-        """Only the coordinator has others play."""
-        raise NotImplementedError
-
 
 Answer = tuple[list[bytes], bool]
 """Envelopes for the coordinator, and whether something that was sent is not known to have arrived."""
@@ -72,11 +74,14 @@ class RegionActor:
 
     def __init__(self, region: Region, texts: dict[str, str], debug: bool) -> None:  # noqa: FBT001 - Ray passes it on
         configure_actor(debug=debug)
-        tables = build(texts, {})  # and not what the director reads with, which takes as long again
+        self._tables = build(texts, {})  # and not what the director reads with, which takes as long again
+        self._texts = digest(texts)
         self._region = region
-        self._agent = RegionAgent(region, tables, digest(texts), LexiconRegion(tables), Judgements(tables))
         self._out = _Outgoing()
         self._number = 0
+        self._left = 0
+        self._agents: tuple[int, RegionAgent] | None = None
+        self._lock = threading.Lock()
         self._host: RegionHost | None = None
 
     def begin(self, part: Part) -> Answer:
@@ -89,6 +94,8 @@ class RegionActor:
         if host is not None:
             try:
                 host.receive(link.decode_envelope(data))
+            except Stopped:
+                log.debug("the region's agent was stopped")
             except Exception:
                 # Whatever an agent does wrong, its region is then silent, and the deadline brings in the fallback.
                 log.exception("the region's agent failed")
@@ -101,20 +108,54 @@ class RegionActor:
             host.resend()
         return self._answer(host)
 
+    def foresee(self, part: Part, opened: bytes, brief: str) -> None:
+        """Begin to think about the beats of a take; called beside all else, and of no consequence if it is lost.
+
+        Args:
+            part: the take.
+            opened: the message that opened it.
+            brief: what its director has made of it, as JSON.
+        """
+        agent, message = self._agent(part.number), decode(opened)
+        if agent is not None and isinstance(message, TakeOpened):
+            agent.foresee(message, Brief.model_validate_json(brief))
+
+    def leave(self, part: Part) -> None:
+        """A take is over: nobody waits for an answer any more. Called beside all else."""
+        with self._lock:
+            self._left = max(self._left, part.number)
+            held = self._agents
+        if held is not None and held[0] <= part.number:
+            held[1].close()
+
     def ping(self) -> int:
         """Give a sign of life: the number of this process."""
         return os.getpid()
 
     def _playing(self, part: Part) -> RegionHost | None:
         """The host that plays in a take, a new one if that has only begun; None if another has begun since."""
-        if part.number < self._number:
+        agent = self._agent(part.number)
+        if part.number < self._number or agent is None:
             return None
         if part.number > self._number:
             self._number = part.number
             structlog.contextvars.bind_contextvars(take=part.take, region=self._region)
             self._out.taken()
-            self._host = RegionHost(self._region, self._agent, self._out, part.nonce)
+            self._host = RegionHost(self._region, agent, self._out, part.nonce)
         return self._host
+
+    def _agent(self, number: int) -> RegionAgent | None:
+        """Who thinks in a take, with planners of its own; None if another take has begun since."""
+        with self._lock:
+            held = self._agents
+            if held is None or number > held[0]:
+                if held is not None:
+                    held[1].close()
+                around = surroundings(time.monotonic, lambda: "the take is over" if number <= self._left else None)
+                planner_for = partial(region_planner_for, tables=self._tables, around=around)
+                agent = RegionAgent(self._region, self._tables, self._texts, planner_for, Judgements(self._tables))
+                self._agents = held = (number, agent)
+            return held[1] if held[0] == number else None
 
     def _answer(self, host: RegionHost | None) -> Answer:
         return ([], False) if host is None else (self._out.taken(), host.owes)

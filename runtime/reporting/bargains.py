@@ -11,7 +11,7 @@ import numpy as np
 from protocol.channels import CHANNELS, INDEX, SIGNS
 from protocol.constraints import Check, Constraints, accelerations, bounded, speeds
 from protocol.keyframes import Track, exact
-from protocol.messages import Violation
+from protocol.messages import OF_CRITIC, Violation
 from protocol.rules import Acceleration, Drift, Range, RuleSet, Speed, TurnBlink
 from protocol.timeline import RATE, Timeline, sample, view
 from runtime.reporting.curves import Samples
@@ -19,6 +19,7 @@ from runtime.reporting.story import BeatStory, Raised, Story
 
 _VIEW_RATE = 60
 """Frames per second at which the closest place is looked for."""
+_MISSED = "it is asked for, and the critic hardly sees it"
 _SAME = {"share": 0.005, "degree": 0.05, "cm": 0.02}
 """Below this a change is not worth a word."""
 
@@ -117,7 +118,7 @@ def _bargain(
     return Bargain(
         beat=beat.number,
         constraint=violation.constraint,
-        why=reasons.get(violation.constraint, ""),
+        why=_MISSED if violation.constraint.startswith(OF_CRITIC) else reasons.get(violation.constraint, ""),
         by=tuple(dict.fromkeys(each.by for each in group)),
         yields=violation.yields,
         seqs=tuple(dict.fromkeys(each.seq for each in group)),

@@ -25,6 +25,7 @@
  *   BEATS     of the take                             LATE       deadlines that pass though an answer would have come
  *   ROUNDS    the last allowed round                  COPIES     wishes to be let in, and answers to them, that come again
  *   CRASHES   processes of regions that die           RESUMES    losses of the coordinator, and of all with it
+ *   CRITICS   objections of the critic; 0: it has no vote
  *   FAULTY    regions that these may strike           STOPS      1: the take may be stopped, or break by an internal error
  *
  * -DMUTATION=NAME puts a fault into the protocol, which has to be found. What fits no row of the tables is then dropped without
@@ -59,7 +60,7 @@ mtype = {
   DeadlinePassed, TakeResumed, TakeClosed
 };
 /* phases */
-mtype = { idle, directing, gathering, voting, auditing, ruling, closed, ready, proposing, waiting, judging, joining };
+mtype = { idle, directing, gathering, voting, auditing, reviewing, ruling, closed, ready, proposing, waiting, judging, joining };
 
 /* What has to be reachable. A search says which of these lines it has never come by. */
 #define sight(what) printf(what)
@@ -111,7 +112,7 @@ bool disputed;                        /* somebody objected in this round */
 int committed[BEATS];
 
 byte consent;                         /* regions whose own vote for what is on the table has come, whatever was counted */
-byte crashes = CRASHES, silences = SILENCES, late = LATE, copies = COPIES, resumes = RESUMES, stops = STOPS;
+byte crashes = CRASHES, silences = SILENCES, late = LATE, copies = COPIES, resumes = RESUMES, stops = STOPS, critics = CRITICS;
 
 inline drain_from(r) { do :: from[r] ? _, _, _, _, _ :: empty(from[r]) -> break od }
 inline drain_to(r) { do :: to[r] ? _, _, _, _, _, _, _, _, _ :: empty(to[r]) -> break od }
@@ -324,6 +325,7 @@ inline let_in() { /* on: Rejoined */
         :: phase == voting && FIRST(me) -> sight("RejoinsVoting\n")
         :: phase == voting && !FIRST(me) -> sight("VoteStands\n")
         :: phase == auditing -> sight("RejoinsAuditing\n")
+        :: phase == reviewing -> sight("RejoinsReviewing\n")
         :: phase == ruling -> sight("RejoinsRuling\n")
         fi;
         restore(me, nonce)
@@ -407,6 +409,9 @@ end: do
   od
 }
 
+/* Whether the critic has a vote: what it sends back takes a round to revise and one to accept. */
+#define REVIEWED (CRITICS > 0 && round + 2 <= ROUNDS)
+
 /* The coordinator where it deals with all of them. */
 proctype Coordinator() {
   bool sealed, opens;
@@ -420,18 +425,20 @@ proctype Coordinator() {
   do
   :: atomic {
        if
-       :: phase == directing -> opens = true /* on: Briefed */
+       :: phase == directing -> opens = true /* on: Exchanged */ /* on: Briefed */  /* the first changes nothing */
        :: phase == gathering && COMPLETE -> open_round()              /* all have proposed */
        :: phase == voting && COMPLETE && disputed && MORE -> open_round()
        :: phase == voting && COMPLETE && disputed && !MORE -> phase = ruling
        :: phase == voting && COMPLETE && !disputed -> phase = auditing
-       :: phase == auditing -> /* on: Audited */
+       :: phase == auditing && REVIEWED -> phase = reviewing
+       :: phase == reviewing && critics > 0 -> critics--; sight("CriticSendsBack\n"); open_round()
+       :: phase == reviewing || (phase == auditing && !REVIEWED) -> /* on: Audited */ /* on: Reviewed */
           assert(consent == ALL);     /* S1: all have accepted this vector */
           if :: round > 1 -> sight("CommitAfterObjections\n") :: else fi;
           if :: resumes < RESUMES -> sight("CommitAfterResuming\n") :: else fi;
           if :: MUTATION == COMMIT_LATEST -> lay_out() :: else fi;
           sealed = true
-       :: phase == auditing && (round < ROUNDS || MUTATION == AUDIT_AGAIN) -> sight("CriticObjects\n"); open_round()
+       :: phase == auditing && (round < ROUNDS || MUTATION == AUDIT_AGAIN) -> sight("AuditSendsBack\n"); open_round()
        :: phase == auditing && round == ROUNDS -> phase = ruling
        :: phase == ruling -> /* on: RulingMade */
           assert(round == ROUNDS);

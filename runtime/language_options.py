@@ -1,0 +1,165 @@
+"""Which language model plans a take, by options and environment, checked before any work.
+
+Nothing here is secret, and nothing secret is read here: the server's key is no option, and never in a URL.
+"""
+
+from __future__ import annotations
+
+import re
+
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+from protocol.keyframes import MAX_SECONDS, exact
+from protocol.language_model import MAX_TOKENS, MAX_WAIT, LanguageModel
+from runtime.options import UsageError
+from runtime.urls import shown
+
+MODEL = "TEXTUPORTRAY_LLM_MODEL"
+BASE_URLS = ("TEXTUPORTRAY_LLM_BASE_URL", "OPENAI_BASE_URL")
+"""Variables of the environment that stand in for options; the first that is set counts."""
+TOKENS = 1_000_000
+SECONDS = 600.0
+PATIENCE = 60.0
+MAX_TEMPERATURE = 2.0
+MAX_MONEY = MAX_SECONDS
+"""Money and prices are exact decimals, as times are."""
+
+OPTIONS = ("model", "base_url", "temperature", "tokens", "money", "prices", "seconds", "patience")
+"""What can be said with `--llm-...`."""
+
+
+def language_model(planner: str, given: Mapping[str, str | None], environment: Mapping[str, str]) -> LanguageModel | None:
+    """The language model that is asked for; None for the embedded planner.
+
+    Args:
+        planner: "lexicon" or "llm".
+        given: texts of the options, by the names in OPTIONS; None for what is not given.
+        environment: what stands in for model and base URL that are not given.
+
+    Raises:
+        UsageError: it cannot be asked, or cannot be asked like that.
+    """
+    if planner != "llm":
+        for name, text in given.items():
+            if text is not None:
+                raise UsageError(
+                    f"{_option(name)} is about a language model, and the embedded planner asks none. Add --planner llm, or "
+                    "leave it out."
+                )
+        return None
+    money = _amount(given["money"], "money", 0.0001, MAX_MONEY, "what the take may cost, in the currency of --llm-prices")
+    prices = _prices(given["prices"])
+    if money is not None and prices is None:
+        raise UsageError(
+            "--llm-money bounds what the take may cost, which cannot be known without --llm-prices IN,OUT: what a million "
+            "tokens read and a million tokens written cost."
+        )
+    return LanguageModel(
+        model=_model(given["model"], environment),
+        url=_base_url(given["base_url"], environment),
+        temperature=_amount(given["temperature"], "temperature", 0.0, MAX_TEMPERATURE, "how far its answers vary") or 0.0,
+        tokens=_tokens(given["tokens"]),
+        money=money,
+        prices=prices,
+        seconds=_amount(given["seconds"], "seconds", 0.1, MAX_WAIT, "how long the take waits for answers in all") or SECONDS,
+        patience=_amount(given["patience"], "patience", 0.1, MAX_WAIT, "how long one answer is waited for") or PATIENCE,
+    )
+
+
+def words(model: LanguageModel | None) -> list[str]:
+    """What asks for this language model on a command line, whatever the environment is; nothing for the embedded planner."""
+    if model is None:
+        return []
+    found = ["--planner=llm", f"--llm-model={model.model}", f"--llm-base-url={model.url}", f"--llm-tokens={model.tokens}"]
+    numbers = {"temperature": model.temperature, "money": model.money, "seconds": model.seconds, "patience": model.patience}
+    found += [f"--llm-{name}={value:.4f}" for name, value in numbers.items() if value is not None]
+    if model.prices is not None:
+        found.append("--llm-prices=" + ",".join(f"{price:.4f}" for price in model.prices))
+    return found
+
+
+def _option(name: str) -> str:
+    return f"--llm-{name.replace('_', '-')}"
+
+
+def _quoted(text: str) -> str:
+    """What the user gave, fit for one line of an error."""
+    return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
+def _model(given: str | None, environment: Mapping[str, str]) -> str:
+    text = (given if given is not None else environment.get(MODEL, "")).strip()
+    if not text:
+        raise UsageError(
+            f"--planner llm needs to know which model to ask. Name it with --llm-model or in {MODEL}, as its server knows it; "
+            "`textuportray doctor` shows what is set."
+        )
+    if len(text) > 200 or not text.isprintable():
+        source = "--llm-model" if given is not None else MODEL
+        raise UsageError(f"{source} {_quoted(text)} is no name of a model: that has up to 200 letters and signs, in one line.")
+    return text
+
+
+def _base_url(given: str | None, environment: Mapping[str, str]) -> str:
+    source = "--llm-base-url" if given is not None else next((name for name in BASE_URLS if environment.get(name)), "")
+    text = (given if given is not None else environment.get(source, "")).strip().rstrip("/")
+    if not text:
+        raise UsageError(
+            f"--planner llm needs to know where the model is. Give the base URL of a server that speaks OpenAI's API with "
+            f"--llm-base-url or in {BASE_URLS[0]}, such as http://127.0.0.1:8000/v1 or https://api.openai.com/v1."
+        )
+    try:
+        return LanguageModel(model="any", url=text, tokens=1, seconds=1.0, patience=1.0).url
+    except ValidationError:
+        pass
+    if "@" in text or "?" in text:
+        raise UsageError(
+            f"{source} {shown(text)} was given with more than an address, and a take's journal shows whom it asked. Leave "
+            "user, password and what follows a question mark out, and put the key into TEXTUPORTRAY_LLM_KEY."
+        )
+    raise UsageError(
+        f"{source} {_quoted(text)} is not the base URL of a server. Give http(s)://host:port/path, such as "
+        "http://127.0.0.1:8000/v1 or https://api.openai.com/v1."
+    )
+
+
+def _number(text: str, low: float, high: float) -> float | None:
+    """The number that a text says, None if it is none between the bounds."""
+    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{0,20})?|\.[0-9]{1,20}", text):
+        return None
+    value = exact(float(text))
+    return value if low <= value <= high else None
+
+
+def _amount(text: str | None, name: str, low: float, high: float, about: str) -> float | None:
+    if text is None:
+        return None
+    value = _number(text.strip(), low, high)
+    if value is None:
+        raise UsageError(f"{_option(name)} {_quoted(text)} is not {about}. Give a number from {low:g} to {high:g}.")
+    return value
+
+
+def _tokens(text: str | None) -> int:
+    if text is None:
+        return TOKENS
+    if not re.fullmatch("[0-9]{1,10}", text.strip()) or not 1 <= int(text) <= MAX_TOKENS:
+        raise UsageError(
+            f"--llm-tokens {_quoted(text)} is not how many tokens the take may use, read and written. Give a whole number from "
+            f"1 to {MAX_TOKENS}."
+        )
+    return int(text)
+
+
+def _prices(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    found = [_number(part.strip(), 0.0, MAX_MONEY) for part in text.split(",")]
+    if len(found) != 2 or found[0] is None or found[1] is None:
+        raise UsageError(
+            f"--llm-prices {_quoted(text)} is not what tokens cost. Give two numbers with a comma between them: the price of a "
+            "million tokens read and of a million tokens written, such as 0.25,2."
+        )
+    return found[0], found[1]
