@@ -250,6 +250,9 @@ def test_a_scene_without_expression_has_none(direction: str) -> None:
         ("She is angry but doesn't show it.", 0.4),
         ("He is amused, though he tries not to show it.", 0.5),
         ("He's scared, though his face shows nothing.", 0.4),
+        ("She is proud but trying hard not to show it.", 0.5),
+        ("They are sad but hide it well.", 0.5),
+        ("He is hiding his disappointment.", 0.5),
     ],
 )
 def test_a_feeling_that_does_not_show_hardly_does(direction: str, strength: float) -> None:
@@ -276,3 +279,30 @@ def test_eyes_go_from_place_to_place(direction: str, places: list[tuple[int, int
         found += [(float(beat.start + act.start), act.yaw, act.pitch) for act in beat.acts if act.name == "look"]
     found = list(dict.fromkeys((round(start, 1), yaw, pitch) for start, yaw, pitch in sorted(found)))
     assert [((yaw > 5) - (yaw < -5), (pitch > 5) - (pitch < -5)) for _, yaw, pitch in found] == places
+
+
+@pytest.mark.parametrize(
+    ("direction", "act"),
+    [
+        ("He shakes his head three times, never taking his eyes off the camera.", "shake_head"),
+        ("She turns her head without taking her eyes off the camera.", "turn_head"),
+        ("She nods, not taking her eyes off us.", "nod"),
+    ],
+)
+def test_eyes_that_are_not_taken_off_something_stay_there_meanwhile(direction: str, act: str) -> None:
+    found = {done.name: start for start, _, done in acts(PLANNER.plan(direction, None))}
+    assert set(found) == {act, "look_at_camera"}
+    assert found[act] == found["look_at_camera"]
+
+
+@pytest.mark.parametrize(
+    ("direction", "expected"),
+    [
+        ("He pretends that he likes it.", "politeness"),
+        ("She pretends to be happy.", "politeness"),
+        ("She dozes off, then her name is called.", "interest"),
+        ("They called her names.", "anger"),
+    ],
+)
+def test_what_is_only_pretended_or_only_called(direction: str, expected: str) -> None:
+    assert expected in names(direction, None)

@@ -14,7 +14,7 @@ from agents.director.modifiers import ModifierReader
 from agents.director.morphology import Morphology
 from agents.director.patterns import PatternTable
 from agents.director.phrases import PhraseTable
-from agents.director.rewording import back_again, from_to, names_something, nothing, resolve_pronouns
+from agents.director.rewording import back_again, from_to, kept_in_sight, names_something, nothing, resolve_pronouns
 from agents.director.steps import BEGINS, Arranger, Moment, Step, summaries
 from agents.director.text import Token, shadow, tokenise
 from agents.director.times import TimeKind, TimeMark, TimeReader
@@ -192,7 +192,7 @@ class Reader:
         """Cues of all clauses; fragments join a neighbour, and what a clause leaves out is taken from the one before."""
         done: list[Analysis] = []
         waiting: Clause | None = None  # a fragment at the beginning of a sentence, for the clause after it
-        clauses = [part for clause in clauses for part in from_to(clause, self._places)]
+        clauses = [part for clause in clauses for part in from_to(kept_in_sight(clause) or clause, self._places)]
         for number, said in enumerate(clauses):
             clause = said if waiting is None else _joined(waiting, said)
             waiting = None

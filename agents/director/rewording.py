@@ -41,6 +41,15 @@ def back_again(clause: Clause, done: Sequence[Analysis]) -> Clause | None:
     return replace(clause, joint="then", tokens=[Token("back", "back_again", first.start, last.end, "word", ("back_again",))])
 
 
+def kept_in_sight(clause: Clause) -> Clause | None:
+    """ "Without taking her eyes off the camera" is what is done meanwhile, not something that is left undone."""
+    said = [token.word for token in clause.tokens if token.is_word]
+    if said[:1] != ["without"] or "off" not in said or said[1:2] not in (["taking"], ["lifting"], ["tearing"], ["moving"]):
+        return None
+    first = clause.tokens[0]
+    return replace(clause, joint="while", tokens=[replace(first, word="never", lemmas=("never",)), *clause.tokens[1:]])
+
+
 def resolve_pronouns(clauses: Sequence[Clause], parts: dict[str, str]) -> None:
     """Give "it" and "them" the part of the face that was named last."""
     plural: str | None = None

@@ -354,7 +354,7 @@ class _Sentence:
     def _subject(self, analysis: Analysis) -> str:
         """What a clause begins with: a part of the face, a participle, a bare state, or a person or verb."""
         words = self._lexicon.words
-        skip = {*words.light, "each", "every", "left", "right", "other"} - {"with"}
+        skip = {*words.light, "each", "every", "left", "right", "other", "not", "never"} - {"with"}
         if any(token.word.endswith(_HAVING) and token.word not in _HAVING for token in analysis.clause.tokens[:1]) or any(
             token.word in _HAVING for token in analysis.clause.tokens[1:3]
         ):
