@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from agents.thinking.answers import LONGEST, SHORTEST, Draft, DraftAct, DraftLimit, Understanding, Unusable
+from agents.thinking.answers import LONGEST, SHORTEST, Chosen, Draft, DraftAct, DraftLimit, Understanding, Unusable
 from configs.loading import did_you_mean
 from configs.tables import Tables
 from protocol.brief import Act, Beat, Brief, Limit, Still
-from protocol.channels import CHANNELS, REGIONS, WRITABLE, both_sides
+from protocol.channels import CHANNELS, REGIONS, WRITABLE, Region, both_sides
 from protocol.keyframes import exact
 
 LEAST_BEAT = 0.3
@@ -137,18 +137,28 @@ def _span(start: float, end: float, scale: float, total: float) -> tuple[float, 
 def _timed(act: DraftAct, scale: float, total: float) -> Act:
     """An act in seconds of the take."""
     start, end = _span(act.start, act.end, scale, total)
+    return act_of(act, start, end, regions_of(act), act.words)
+
+
+def regions_of(act: DraftAct) -> tuple[Region, ...]:
+    """Who is to do an act: all regions, unless it names some."""
+    return tuple(region for region in REGIONS if region in act.only) or REGIONS
+
+
+def act_of(told: DraftAct | Chosen, start: float, end: float, regions: tuple[Region, ...], words: str) -> Act:
+    """What a language model has answered, as an act at its times."""
     return Act(
-        name=act.name,
+        name=told.name,
         start=start,
         end=end,
-        strength=exact(act.strength),
-        speed=exact(act.speed),
-        side=act.side,
-        count=act.count,
-        yaw=exact(act.yaw),
-        pitch=exact(act.pitch),
-        regions=tuple(region for region in REGIONS if region in act.only) or REGIONS,
-        words=act.words,
+        strength=exact(told.strength),
+        speed=exact(told.speed),
+        side=told.side,
+        count=told.count,
+        yaw=exact(told.yaw),
+        pitch=exact(told.pitch),
+        regions=regions,
+        words=words,
     )
 
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.thinking.answers import Noted, NotedAct, NotedBeat, Unusable
-from agents.thinking.drafting import LEAST_ACT, LEAST_BEAT, channels_of, require_known
+from agents.thinking.drafting import LEAST_ACT, LEAST_BEAT, act_of, channels_of, regions_of, require_known
 from agents.thinking.playing import told_of_act
 from configs.tables import Tables
 from protocol.brief import Act, Beat, Brief, Limit, Still
-from protocol.channels import REGIONS
 from protocol.keyframes import exact
 from protocol.messages import Parent, TakeOpened
 
@@ -129,19 +128,7 @@ def _written(one: NotedBeat, at: float) -> Beat:
 
 def _act(act: NotedAct, seconds: float) -> Act:
     start = exact(min(act.start, seconds - LEAST_ACT))
-    return Act(
-        name=act.name,
-        start=start,
-        end=exact(max(act.end, start + LEAST_ACT, LEAST_ACT)),
-        strength=exact(act.strength),
-        speed=exact(act.speed),
-        side=act.side,
-        count=act.count,
-        yaw=exact(act.yaw),
-        pitch=exact(act.pitch),
-        regions=tuple(region for region in REGIONS if region in act.only) or REGIONS,
-        words=act.words,
-    )
+    return act_of(act, start, exact(max(act.end, start + LEAST_ACT, LEAST_ACT)), regions_of(act), act.words)
 
 
 def _plain(beat: Beat) -> Sequence[Any]:

@@ -12,7 +12,7 @@ from agents.doing_more import is_of_critic
 from agents.performance import Drawn, Performance
 from agents.regions import LexiconRegion, Question
 from agents.thinking.answers import Chosen, DrawnLine, Playing, Unusable
-from agents.thinking.drafting import LEAST_ACT, unknown
+from agents.thinking.drafting import LEAST_ACT, act_of, unknown
 from agents.thinking.requests import acts_of
 from configs.tables import Tables
 from protocol.brief import Act, Beat
@@ -153,19 +153,8 @@ def _act(chosen: Chosen, intent: Beat, region: Region, seconds: float) -> Act:
         # What goes on over the beat's ends goes on here as well, along the same curve.
         start = served.start if served.start < 0 and start <= _NEAR else start
         end = served.end if served.end > seconds and end >= seconds - _NEAR else end
-    return Act(
-        name=chosen.name,
-        start=start,
-        end=end,
-        strength=exact(chosen.strength),
-        speed=exact(chosen.speed),
-        side=chosen.side,
-        count=chosen.count,
-        yaw=exact(chosen.yaw),
-        pitch=exact(chosen.pitch),
-        regions=served.regions if served is not None and region in served.regions else (region,),
-        words=served.words if served is not None else "",
-    )
+    regions = served.regions if served is not None and region in served.regions else (region,)
+    return act_of(chosen, start, end, regions, served.words if served is not None else "")
 
 
 def _curves(lines: Sequence[DrawnLine], seconds: float) -> tuple[Drawn, ...]:
