@@ -35,6 +35,7 @@ ENCODING = "msgpack"
 _MAGIC = b"\x89MCAP0\r\n"
 _PIECE = 2**20
 _HEAD = struct.Struct("<HIQQ")  # of a message: channel, sequence, when it was logged, when published
+_FOOT = struct.Struct("<BQQQ")  # what the checksum of the index covers of the footer: all but itself
 
 
 class JournalError(ValueError):
@@ -93,6 +94,12 @@ class Scan:
                 return
             opcode, content = frame
             if opcode == Opcode.FOOTER:
+                footer = _parse(mcap.Footer, content, at)
+                summed = zlib.crc32(_FOOT.pack(opcode, len(content), footer.summary_start, footer.summary_offset_start), crc)
+                if not in_data and footer.summary_crc not in (0, summed):
+                    raise JournalError(
+                        f"the index at the end of the journal is damaged before byte {at}: its checksum does not match"
+                    )
                 self._check_end()
                 return
             if opcode == Opcode.DATA_END:
@@ -100,6 +107,7 @@ class Scan:
                 if expected not in (0, crc):
                     raise JournalError(f"the journal is damaged somewhere before byte {at}: its checksum does not match")
                 in_data = False
+                self._crc = 0  # what follows has a checksum of its own, which the footer holds
             elif opcode in (Opcode.CHUNK, Opcode.MESSAGE):
                 if not in_data:
                     raise JournalError(f"byte {at} of the journal: a record after the end of the records")

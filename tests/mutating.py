@@ -241,14 +241,13 @@ def _disk() -> str:
         cut = read_journal(io.BytesIO(whole[:at]))
         if cut.closed or list(cut.records) != list(read_journal(io.BytesIO(whole)).records[: len(cut.records)]):
             return f"journal: cut at byte {at} it is read as something else"
-    written = read_journal(io.BytesIO(whole)).records
     for at in range(200, len(whole) - 200, 997):
         damaged = whole[:at] + bytes([whole[at] ^ 0x40]) + whole[at + 1 :]
         try:
             journal = read_journal(io.BytesIO(damaged))
         except JournalError:
             continue
-        if journal.closed and list(journal.records) != list(written):
+        if journal.closed:
             return f"journal: a changed byte {at} goes unnoticed"
     return ""
 
