@@ -94,12 +94,12 @@ class Scan:
                 return
             opcode, content = frame
             if opcode == Opcode.FOOTER:
+                if in_data:
+                    raise JournalError(f"byte {at} of the journal: it ends without the record that ends its records")
                 footer = _parse(mcap.Footer, content, at)
                 summed = zlib.crc32(_FOOT.pack(opcode, len(content), footer.summary_start, footer.summary_offset_start), crc)
-                if not in_data and footer.summary_crc not in (0, summed):
-                    raise JournalError(
-                        f"the index at the end of the journal is damaged before byte {at}: its checksum does not match"
-                    )
+                if footer.summary_crc not in (0, summed):
+                    raise JournalError(f"the index of the journal is damaged before byte {at}: its checksum does not match")
                 self._check_end()
                 return
             if opcode == Opcode.DATA_END:

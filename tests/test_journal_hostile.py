@@ -5,6 +5,7 @@ Each is read with no more than `ROOM` bytes to spare, so that what claims gigaby
 
 from __future__ import annotations
 
+import contextlib
 import io
 import random
 import struct
@@ -290,6 +291,16 @@ def test_a_reader_that_trusts_what_it_reads_is_found_out(name, broken, monkeypat
     golden()
     monkeypatch.setattr(journal_file if name == "_parse" else journal_module, name, broken)
     assert next(failures(), None) is not None
+
+
+def test_a_changed_byte_in_the_index_of_a_closed_journal_does_not_go_unnoticed():
+    """It repeats what the records say, and other readers go by it."""
+    whole = min((path.read_bytes() for path in GOLDEN.glob("*.mcap")), key=len)
+    assert read_journal(io.BytesIO(whole)).closed
+    first = whole.rindex(struct.pack("<BQ", Opcode.DATA_END, 4))
+    for at in (*range(first, first + 40), *range(first, len(whole), 991), *range(len(whole) - 40, len(whole))):
+        with contextlib.suppress(JournalError):
+            assert not read_journal(io.BytesIO(damaged(whole, at))).closed, at
 
 
 def test_what_is_taken_apart_and_put_together_is_the_same_journal():
