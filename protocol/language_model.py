@@ -47,7 +47,7 @@ class LanguageModel(Frozen):
     @model_validator(mode="after")
     def _can_be_asked(self) -> Self:
         found = _BASE.fullmatch(self.url)
-        if found is None or not 0 < int(found["port"] or 1) < 2**16:
+        if found is None or not 0 < int(found["port"] or 1) < 2**16 or not self.url.isprintable():
             raise ValueError("the url has to be http(s)://host:port/path, without user, password, query and fragment")
         if self.money is not None and self.prices is None:
             raise ValueError("what a take costs cannot be known without prices")

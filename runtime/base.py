@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from agents.exchange import unspent
 from agents.regions import Judgements, Planner
 from configs.cluster import Profile
 from protocol.coordinator_state import CoordinatorState
@@ -41,6 +42,7 @@ class Play:
         planner_for: makes what a region decides with, where regions live in this process.
         resumed: tells this run's processes from those of the runs before it; empty for the first.
         language_model: what its planners ask; None if they are the embedded ones.
+        spent: tokens of a language model that were read and written for a role so far, by the journal.
     """
 
     take: str
@@ -53,6 +55,7 @@ class Play:
     planner_for: Callable[[TakeOpened], Planner]
     resumed: str = ""
     language_model: LanguageModel | None = None
+    spent: Callable[[str], tuple[int, int]] = unspent
 
 
 class Base(Protocol):

@@ -23,7 +23,7 @@ from protocol.messages import COORDINATOR, Committed, FilmOpened, Objected, Rule
 from protocol.replay import fold
 from runtime.inline import InlineBase
 from runtime.loading import Loaded
-from runtime.options import TakeOptions, UsageError
+from runtime.options import TakeOptions, UsageError, quoted
 from runtime.production import Order, reviewed
 from runtime.take import Past, Watch, opening, run_take
 from runtime.take_error import TakeError
@@ -76,15 +76,28 @@ class Audition:
 
 
 def parse_candidates(text: str) -> int:
-    """How many takes are compared.
+    """How many takes are compared, as the command line says it.
 
     Raises:
         UsageError: not a whole number from 1 to MOST.
     """
     if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MOST):
-        given = repr(text if len(text) <= 40 else text[:37] + "...")
-        raise UsageError(f"--candidates {given} is not a number of takes to choose from. Give a whole number from 1 to {MOST}.")
+        raise UsageError(
+            f"--candidates {quoted(text)} is not a number of takes to choose from. Give a whole number from 1 to {MOST}."
+        )
     return int(text)
+
+
+def check_candidates(count: object) -> None:
+    """Refuse so many candidates of a program if there cannot be so many.
+
+    Raises:
+        UsageError: not a whole number from 1 to MOST.
+    """
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST:
+        raise UsageError(
+            f"candidates={str(count)[:40]} is not a number of takes to choose from. Give a whole number from 1 to {MOST}."
+        )
 
 
 def openings(wanted: TakeOptions, loaded: Loaded, count: int) -> list[TakeOpened]:

@@ -202,6 +202,7 @@ def _run(words: list[str], stopper: Stopper) -> int:
 
 def _guarded(module: ModuleType, options: argparse.Namespace, stopper: Stopper) -> int:
     """Run a command; errors that say what, why and what to do are printed as such, once, here."""
+    from runtime.commands.telling import harmless
     from runtime.errors import exit_code, paragraph
     from runtime.logs import configure
 
@@ -216,7 +217,7 @@ def _guarded(module: ModuleType, options: argparse.Namespace, stopper: Stopper) 
             import traceback
 
             traceback.print_exc()
-        print(f"{PROGRAM}: {paragraph(error)}", file=sys.stderr)
+        print(f"{PROGRAM}: {harmless(paragraph(error))}", file=sys.stderr)
         return exit_code(error)
 
 

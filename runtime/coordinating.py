@@ -60,12 +60,16 @@ from protocol.messages import (
 from protocol.replay import Folded
 from protocol.ruling import rule
 from protocol.timeline import end_state, rest, view
-from protocol.wire import WireError, encode
+from protocol.wire import WireError, packed
 from runtime.dispatching import DispatchHost
 from runtime.hosts import Carrier, speaker
 from runtime.sequencer import Sequencer
 
 log = structlog.get_logger()
+
+
+_Foreseen = tuple[CoordinatorState, Received, tuple[CoordinatorState, tuple[Any, ...]]]
+"""What comes of a message in a state of the machine, tried before it is journaled: the same as when it takes effect."""
 
 
 class CoordinatorHost:
@@ -101,6 +105,7 @@ class CoordinatorHost:
         self._links: dict[Region, link.LinkState] = {region: link.LinkState(COORDINATOR, region, 1) for region in REGIONS}
         self._fenced: set[tuple[str, int, int]] = set()
         self._events: deque[Any] = deque()
+        self._foreseen: _Foreseen | None = None
         self._busy = False
 
     @property
@@ -204,7 +209,8 @@ class CoordinatorHost:
                 raise PeerError(f"{region} sends {type(message).__name__} in epoch {epoch}")
             if isinstance(message, Rejoined) and self._state.has_let_in(message):
                 return
-            COORDINATOR_MACHINE.step(self._state, Received(message))
+            received = Received(message)
+            self._foreseen = self._state, received, COORDINATOR_MACHINE.step(self._state, received)
         except (WireError, PeerError) as error:
             log.warning("message refused", region=region, reason=str(error))
             self._sequencer.record(
@@ -212,7 +218,7 @@ class CoordinatorHost:
             )
             return
         self._sequencer.record((COORDINATOR,), message, sender=region, epoch=epoch, number=number, body=body)
-        self._advance(Received(message))
+        self._advance(received)
 
     def _discard(self, envelope: link.Envelope, reason: str) -> None:
         """Note that a fenced process still sends, once for each thing that it sends, however often it repeats it."""
@@ -248,9 +254,13 @@ class CoordinatorHost:
             self._events.clear()
 
     def _take_event(self, event: Any) -> None:
-        state, outputs = COORDINATOR_MACHINE.step(self._state, event)
+        foreseen, self._foreseen = self._foreseen, None
+        if foreseen is not None and foreseen[0] is self._state and foreseen[1] is event:
+            state, outputs = foreseen[2]
+        else:
+            state, outputs = COORDINATOR_MACHINE.step(self._state, event)
         try:
-            bodies = [encode(output.message) if isinstance(output, Send) else b"" for output in outputs]
+            bodies = [packed(output.message) if isinstance(output, Send) else b"" for output in outputs]
         except WireError as error:  # four proposals, each small enough, may be too much together
             if isinstance(event, Broke):
                 raise

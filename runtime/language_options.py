@@ -5,7 +5,9 @@ Nothing here is secret, and nothing secret is read here: the server's key is no 
 
 from __future__ import annotations
 
+import contextlib
 import re
+import shlex
 
 from collections.abc import Mapping
 
@@ -13,12 +15,15 @@ from pydantic import ValidationError
 
 from protocol.keyframes import MAX_SECONDS, exact
 from protocol.language_model import MAX_TOKENS, MAX_WAIT, LanguageModel
-from runtime.options import UsageError
+from runtime.options import UsageError, quoted
+from runtime.planners import KEYS
 from runtime.urls import shown
 
 MODEL = "TEXTUPORTRAY_LLM_MODEL"
 BASE_URLS = ("TEXTUPORTRAY_LLM_BASE_URL", "OPENAI_BASE_URL")
 """Variables of the environment that stand in for options; the first that is set counts."""
+SECRETS = (*KEYS, "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_CUSTOM_HEADERS")
+"""Variables of the environment whose values a server is sent that is asked: the key, and what its client adds to requests."""
 TOKENS = 1_000_000
 SECONDS = 600.0
 PATIENCE = 60.0
@@ -68,6 +73,31 @@ def language_model(planner: str, given: Mapping[str, str | None], environment: M
     )
 
 
+def require_named(model: LanguageModel | None, environment: Mapping[str, str], *, elsewhere: bool) -> None:
+    """Refuse to bring what is secret to a server that a journal names and the user does not: a journal may be anybody's.
+
+    Args:
+        model: whom the take is to ask; None for the embedded planner.
+        environment: where the user may name the server, and where a key may be.
+        elsewhere: whether processes are to ask whose environment may be another.
+
+    Raises:
+        UsageError: nobody but the journal names the server, and there is something to lose.
+    """
+    if model is None or (not elsewhere and not any(environment.get(name) for name in SECRETS)):
+        return
+    with contextlib.suppress(UsageError):
+        if _base_url(None, environment) == model.url.rstrip("/"):
+            return
+    found = [name for name in SECRETS if environment.get(name)]
+    what = f"{' and '.join(found)} would be sent" if found else "the key that processes on a cluster have would be sent"
+    without = f"unset {' and '.join(found)}" if found else "use --runtime inline"
+    raise UsageError(
+        f"The take asks {shown(model.url)}, which only its journal names, and {what} there. If you trust that server, name it "
+        f"yourself: {BASE_URLS[0]}={shlex.quote(model.url)}. If it needs no key, {without}."
+    )
+
+
 def words(model: LanguageModel | None) -> list[str]:
     """What asks for this language model on a command line, whatever the environment is; nothing for the embedded planner."""
     if model is None:
@@ -84,11 +114,6 @@ def _option(name: str) -> str:
     return f"--llm-{name.replace('_', '-')}"
 
 
-def _quoted(text: str) -> str:
-    """What the user gave, fit for one line of an error."""
-    return repr(text if len(text) <= 40 else text[:37] + "...")
-
-
 def _model(given: str | None, environment: Mapping[str, str]) -> str:
     text = (given if given is not None else environment.get(MODEL, "")).strip()
     if not text:
@@ -98,7 +123,7 @@ def _model(given: str | None, environment: Mapping[str, str]) -> str:
         )
     if len(text) > 200 or not text.isprintable():
         source = "--llm-model" if given is not None else MODEL
-        raise UsageError(f"{source} {_quoted(text)} is no name of a model: that has up to 200 letters and signs, in one line.")
+        raise UsageError(f"{source} {quoted(text)} is no name of a model: that has up to 200 letters and signs, in one line.")
     return text
 
 
@@ -120,7 +145,7 @@ def _base_url(given: str | None, environment: Mapping[str, str]) -> str:
             "user, password and what follows a question mark out, and put the key into TEXTUPORTRAY_LLM_KEY."
         )
     raise UsageError(
-        f"{source} {_quoted(text)} is not the base URL of a server. Give http(s)://host:port/path, such as "
+        f"{source} {quoted(text)} is not the base URL of a server. Give http(s)://host:port/path, such as "
         "http://127.0.0.1:8000/v1 or https://api.openai.com/v1."
     )
 
@@ -138,7 +163,7 @@ def _amount(text: str | None, name: str, low: float, high: float, about: str) ->
         return None
     value = _number(text.strip(), low, high)
     if value is None:
-        raise UsageError(f"{_option(name)} {_quoted(text)} is not {about}. Give a number from {low:g} to {high:g}.")
+        raise UsageError(f"{_option(name)} {quoted(text)} is not {about}. Give a number from {low:g} to {high:g}.")
     return value
 
 
@@ -147,7 +172,7 @@ def _tokens(text: str | None) -> int:
         return TOKENS
     if not re.fullmatch("[0-9]{1,10}", text.strip()) or not 1 <= int(text) <= MAX_TOKENS:
         raise UsageError(
-            f"--llm-tokens {_quoted(text)} is not how many tokens the take may use, read and written. Give a whole number from "
+            f"--llm-tokens {quoted(text)} is not how many tokens the take may use, read and written. Give a whole number from "
             f"1 to {MAX_TOKENS}."
         )
     return int(text)
@@ -159,7 +184,7 @@ def _prices(text: str | None) -> tuple[float, float] | None:
     found = [_number(part.strip(), 0.0, MAX_MONEY) for part in text.split(",")]
     if len(found) != 2 or found[0] is None or found[1] is None:
         raise UsageError(
-            f"--llm-prices {_quoted(text)} is not what tokens cost. Give two numbers with a comma between them: the price of a "
+            f"--llm-prices {quoted(text)} is not what tokens cost. Give two numbers with a comma between them: the price of a "
             "million tokens read and of a million tokens written, such as 0.25,2."
         )
     return found[0], found[1]

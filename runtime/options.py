@@ -118,12 +118,12 @@ class FilmOptions:
         given = data if isinstance(data, dict) else {}
         for name in given.keys() - _FILM.keys():
             raise UsageError(
-                f"{named} asks for {_quoted(str(name))} of the film, which this version does not know. Use the version that "
+                f"{named} asks for {quoted(str(name))} of the film, which this version does not know. Use the version that "
                 "began the take."
             )
         for name, (fits, meant) in _FILM.items():
             if name not in given or not fits(given[name]):
-                found = _quoted(repr(given[name])) if name in given else "missing"
+                found = quoted(repr(given[name])) if name in given else "missing"
                 raise UsageError(
                     f"{named} is not as it was written: {name} of the film is {found} and has to be {meant}. Put the file "
                     "back, or make the take again with animate."
@@ -233,7 +233,7 @@ def _refuse_controls(words: str, what: str) -> None:
             )
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """What the user gave, fit for one line of an error."""
     return repr(text if len(text) <= 40 else text[:37] + "...")
 
@@ -247,10 +247,10 @@ def parse_seconds(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise UsageError(f"--seconds {_quoted(text)} is not a number. Give a length such as 4 or 7.5.") from None
+        raise UsageError(f"--seconds {quoted(text)} is not a number. Give a length such as 4 or 7.5.") from None
     if not MIN_SECONDS <= value <= MAX_SECONDS:  # false for NaN
         raise UsageError(
-            f"--seconds {_quoted(text)} is not a length that a take can have. Give {MIN_SECONDS:g} to {MAX_SECONDS:g} seconds."
+            f"--seconds {quoted(text)} is not a length that a take can have. Give {MIN_SECONDS:g} to {MAX_SECONDS:g} seconds."
         )
     return exact(value)
 
@@ -261,7 +261,7 @@ def parse_fps(text: str) -> Fraction:
     Raises:
         UsageError: not a rate, not above 0, or above MAX_FPS.
     """
-    given = _quoted(text)
+    given = quoted(text)
     try:
         # Fraction takes exponents too, and "1e999999999" would keep it busy for ever.
         rate = Fraction(text) if _RATE.fullmatch(text) else None
@@ -282,7 +282,7 @@ def parse_video_fps(text: str) -> Fraction:
     Raises:
         UsageError: as for `parse_fps`, or too fine a ratio.
     """
-    return video_rate(parse_fps(text), f"--fps {_quoted(text)}")
+    return video_rate(parse_fps(text), f"--fps {quoted(text)}")
 
 
 def video_rate(rate: Fraction, what: str) -> Fraction:
@@ -315,7 +315,7 @@ def parse_size(text: str) -> int:
     """
     if not re.fullmatch("[0-9]{1,6}", text) or not MIN_SIZE <= int(text) <= MAX_SIZE:
         raise UsageError(
-            f"--size {_quoted(text)} is not a size. Give the pixels of the longer side, {MIN_SIZE} to {MAX_SIZE}, such as 720."
+            f"--size {quoted(text)} is not a size. Give the pixels of the longer side, {MIN_SIZE} to {MAX_SIZE}, such as 720."
         )
     return int(text)
 
@@ -328,7 +328,7 @@ def parse_face(text: str) -> int:
     """
     if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= MAX_FACE:
         raise UsageError(
-            f"--face {_quoted(text)} is not the number of a face. Give 1 for the largest, 2 for the next, up to {MAX_FACE}."
+            f"--face {quoted(text)} is not the number of a face. Give 1 for the largest, 2 for the next, up to {MAX_FACE}."
         )
     return int(text)
 
@@ -345,7 +345,7 @@ def parse_background(text: str) -> Background:
         red, green, blue = bytes.fromhex(text[1:])
         return red, green, blue
     raise UsageError(
-        f"--background {_quoted(text)} is not known. Give keep, alpha, green, or a colour such as '#2040a0' (in quotes, since "
+        f"--background {quoted(text)} is not known. Give keep, alpha, green, or a colour such as '#2040a0' (in quotes, since "
         "a shell takes # for a comment)."
     )
 
@@ -357,7 +357,7 @@ def parse_seed(text: str) -> int:
         UsageError: not a whole number from 0 below 2^63.
     """
     if not text.isascii() or not text.isdigit() or int(text[:20]) >= 2**63 or len(text) > 19:
-        raise UsageError(f"--seed {_quoted(text)} is not a seed. Give a whole number from 0 to {2**63 - 1}.")
+        raise UsageError(f"--seed {quoted(text)} is not a seed. Give a whole number from 0 to {2**63 - 1}.")
     return int(text)
 
 
@@ -369,6 +369,6 @@ def parse_place(text: str) -> int:
     """
     if not re.fullmatch("[0-9]{1,10}", text) or int(text) < 1:
         raise UsageError(
-            f"--until {_quoted(text)} is not the place of a record. Give a whole number from 1; --numbers shows them."
+            f"--until {quoted(text)} is not the place of a record. Give a whole number from 1; --numbers shows them."
         )
     return int(text)

@@ -10,7 +10,7 @@ import os
 
 from collections.abc import Callable, Mapping
 
-from agents.exchange import DirectorAgent, Surroundings
+from agents.exchange import Asking, DirectorAgent, Surroundings, unspent, unwatched
 from agents.regions import LexiconRegion, Planner
 from configs.tables import Tables
 from protocol.messages import TakeOpened
@@ -21,16 +21,22 @@ KEYS = ("TEXTUPORTRAY_LLM_KEY", "OPENAI_API_KEY")
 
 
 def surroundings(
-    clock: Callable[[], float], stopped: Callable[[], str | None], environment: Mapping[str, str] = os.environ
+    clock: Callable[[], float],
+    stopped: Callable[[], str | None],
+    asking: Callable[[Asking], None] = unwatched,
+    spent: Callable[[str], tuple[int, int]] = unspent,
+    environment: Mapping[str, str] = os.environ,
 ) -> Surroundings:
     """What a planner needs to know of where it runs.
 
     Args:
         clock: seconds, never going back.
         stopped: asked while an answer is awaited; a reason ends the waiting.
+        asking: told of every question, from any thread.
+        spent: tokens read and written for a role before it began to ask in this process.
         environment: where the server's key may be.
     """
-    return Surroundings(clock, stopped, lambda: key_of(environment))
+    return Surroundings(clock, stopped, lambda: key_of(environment), asking, spent)
 
 
 def key_of(environment: Mapping[str, str]) -> str | None:

@@ -3,10 +3,16 @@
 Rules
 - On a terminal one line changes; elsewhere there is a line when a phase begins, one every few seconds, and one at its end.
 - What is said in between has a line of its own and never lands in the middle of another.
+- No line on a terminal is longer than the terminal is wide: it could not be changed in place.
+- It may be told from several threads.
 - The clock is handed in.
 """
 
 from __future__ import annotations
+
+import contextlib
+import os
+import threading
 
 from collections.abc import Callable
 from typing import TextIO
@@ -37,6 +43,7 @@ class Progress:
         self._total = self._done = 0
         self._began = self._said = 0.0
         self._width = 0
+        self._lock = threading.RLock()
 
     def phase(self, name: str, total: int = 0) -> None:
         """Begin a phase; the one before it is done.
@@ -45,14 +52,15 @@ class Progress:
             name: what is being done, such as "rendering".
             total: frames that it has to do; 0 if it does something else.
         """
-        self.finish()
-        self._name, self._total, self._done = name, total, 0
-        self._began = self._said = self._clock()
-        opening = f"{name} {_frames(total)}" if total else name
-        if self._terminal:
-            self._rewrite(opening)
-        else:
-            self._write(f"{opening}\n")
+        with self._lock:
+            self.finish()
+            self._name, self._total, self._done = name, total, 0
+            self._began = self._said = self._clock()
+            opening = f"{name} {_frames(total)}" if total else name
+            if self._terminal:
+                self._rewrite(opening)
+            else:
+                self._write(f"{opening}\n")
 
     def step(self, done: int, about: str = "") -> None:
         """Say how many frames of the phase are done, if it is time to.
@@ -61,53 +69,74 @@ class Progress:
             done: frames so far.
             about: what else is going on.
         """
-        self._done = done
-        now = self._clock()
-        if now - self._said < (_EVERY_S if self._terminal else _PLAIN_EVERY_S):
-            return
-        self._said = now
+        with self._lock:
+            now = self._clock()
+            self._done = done
+            if not self._name or now - self._said < (_EVERY_S if self._terminal else _PLAIN_EVERY_S):
+                return
+            self._said = now
+            line = self._line(now - self._began, about)
+            if self._terminal:
+                self._rewrite(line)
+            else:
+                self._write(f"{line}\n")
+
+    def _line(self, took: float, about: str) -> str:
+        """How far it is after so many seconds."""
+        done = self._done
         line = f"{self._name}: {done:,} of {_frames(self._total)}" if self._total else self._name
-        took = now - self._began
         if self._total and done and took >= _SETTLED_S:
             line += f", {_rate(done / took)}, {_duration((self._total - done) * took / done)} left"
-        if about:
-            line += f"; {about}"
-        if self._terminal:
-            self._rewrite(line)
-        else:
-            self._write(f"{line}\n")
+        return f"{line}; {about}" if about else line
 
     def say(self, line: str) -> None:
         """Say something else, on a line of its own."""
-        self.interrupt()
-        self._write(f"{line}\n")
-
-    def finish(self) -> None:
-        """The phase is done: say what it came to."""
-        if not self._name:
-            return
-        took = self._clock() - self._began
-        if self._total:
-            rate = f", {_rate(self._done / took)}" if self._done and took >= _SETTLED_S else ""
-            line = f"{self._name}: {_frames(self._done)} in {_duration(took)}{rate}"
-        else:
-            line = f"{self._name}: {took:.1f} s"
-        self._name = ""
-        if self._terminal:
-            self._rewrite(line)
+        with self._lock:
             self.interrupt()
-        elif self._total:
             self._write(f"{line}\n")
+
+    def finish(self, about: str = "") -> None:
+        """The phase is done: say what it came to.
+
+        Args:
+            about: what else it came to.
+        """
+        with self._lock:
+            if not self._name:
+                return
+            took = self._clock() - self._began
+            if self._total:
+                rate = f", {_rate(self._done / took)}" if self._done and took >= _SETTLED_S else ""
+                line = f"{self._name}: {_frames(self._done)} in {_duration(took)}{rate}"
+            else:
+                line = f"{self._name}: {took:.1f} s"
+            line += f"; {about}" if about else ""
+            self._name = ""
+            if self._terminal:
+                self._rewrite(line)
+                self.interrupt()
+            elif self._total or about:
+                self._write(f"{line}\n")
 
     def interrupt(self) -> None:
         """Leave the line as it is, so that what comes next has one of its own."""
-        if self._width:
-            self._write("\n")
-            self._width = 0
+        with self._lock:
+            if self._width:
+                self._write("\n")
+                self._width = 0
 
     def _rewrite(self, line: str) -> None:
+        line = self._fitting(line)
         self._write("\r" + line.ljust(self._width))
         self._width = len(line)
+
+    def _fitting(self, line: str) -> str:
+        """As much of a line as the terminal has columns for; all of it where that is not known."""
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            columns = os.get_terminal_size(self._stream.fileno()).columns
+            if 1 < columns <= len(line):
+                return f"{line[: columns - 2]}…"
+        return line
 
     def _write(self, text: str) -> None:
         self._stream.write(text)

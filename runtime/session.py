@@ -2,7 +2,8 @@
 
 with Session(workers=2) as session:
     session.animate("portrait.png", "She smiles.", "smile.mp4")
-    session.animate("portrait.png", "She frowns.", "frown.mp4")
+    session.animate("portrait.png", "She frowns.", "frown.mp4", candidates=6)
+    session.plan("She smiles.", "smile.json")
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import io
 import time
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -24,10 +25,12 @@ from configs.cluster import DEFAULT, builtin_profiles
 from protocol.journal import Record
 from protocol.language_model import LanguageModel
 from runtime.base import Base
+from runtime.candidates import Audition, audition, check_candidates, filmed_order, openings, planned_order
 from runtime.commands.placing import Places, placed
 from runtime.commands.showing import Filmed, Following, Showing
-from runtime.filming import check_film
+from runtime.filming import check_film, span
 from runtime.inline import InlineBase
+from runtime.listening import require_listening
 from runtime.loading import read_tables
 from runtime.logs import configure
 from runtime.onray.base import Crew
@@ -35,27 +38,29 @@ from runtime.onray.joining import joined
 from runtime.onray.placement import Placement, nodes, pinned, suited
 from runtime.options import FilmOptions, TakeOptions, UsageError
 from runtime.outputs import TakeFiles
-from runtime.production import Order
+from runtime.production import Order, plan_to_files
 from runtime.progress import Progress
 from runtime.renderers import Opened, open_renderer, opener_of
-from runtime.studio import Stage, prepare, read_cast
-from runtime.take import TakeResult, opening
+from runtime.studio import Stage, film_opened, prepare, read_cast
+from runtime.take import TakeResult, Watch, opening
 from runtime.urls import is_url
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """A take that is done.
+class Planned:
+    """A take that is agreed on.
 
     Attributes:
-        video: what was written.
-        take: what was agreed on.
-        where: the folder of the take: its path, or its URL without credentials.
+        output: the motion, or the video, that was written: its path, or its URL without credentials.
+        take: what was agreed on, and what the critic says of it.
+        where: the folder of the take, likewise.
+        candidates: what it was chosen from; None if there was nothing to choose from.
     """
 
-    video: Filmed
+    output: str
     take: TakeResult
     where: str
+    candidates: Audition | None
 
     @property
     def folder(self) -> Path:
@@ -67,6 +72,17 @@ class Made:
         if is_url(self.where):
             raise UsageError(f"{self.where} is no folder of this machine. Read it with fsspec.")
         return Path(self.where)
+
+
+@dataclass(frozen=True, slots=True)
+class Made(Planned):
+    """A take that is done.
+
+    Attributes:
+        video: what was written.
+    """
+
+    video: Filmed
 
 
 class Session:
@@ -151,6 +167,7 @@ class Session:
         output: str | Path,
         *,
         film: Mapping[str, Any] | None = None,
+        candidates: int = 1,
         told: Callable[[Record], None] = lambda record: None,
         stopped: Callable[[], str | None] = lambda: None,
         **asked: Any,
@@ -162,7 +179,9 @@ class Session:
             direction: what the face should do, in words.
             output: video or pictures to write, as a file or a URL; its name says the format.
             film: how it is filmed besides: `size`, `face`, `background`, `sheet`; see `runtime.options.FilmOptions`.
-            told: called with each record of the take's journal.
+            candidates: takes that are planned, with the seed that is asked for and those after it; the one that the critic
+                scores best is filmed. 1 to 16.
+            told: called with each record of the journal of the take that is kept.
             stopped: asked again and again; a reason ends the take.
             asked: what the take is asked for besides: `seconds`, `fps`, `seed`, `idle`, `emotion`, ...; see
                 `runtime.options.TakeOptions`.
@@ -171,9 +190,9 @@ class Session:
             UsageError: what is asked for cannot be.
             PlaceError: a URL cannot be read or written.
             RendererError: the portrait cannot be animated.
-            TakeError: the take was stopped or failed.
+            TakeError: the take was stopped or failed, or nobody listens where its language model is to be asked.
         """
-        wanted = TakeOptions(direction=direction, language_model=self._language_model, **asked)
+        wanted = self._wanted(direction, candidates, asked)
         progress = Progress(io.StringIO(), time.monotonic)
         with placed(progress) as places:
             options = self._options(portrait, output, film or {}, places)
@@ -183,11 +202,74 @@ class Session:
             places.check()
             showing = Showing(options, progress, stopped)
             stage, base = self._stage(options, stopped)
-            order = Order(opening(wanted, self._loaded), self._loaded, {"film": places.recorded(options), **stage.record})
+            about = {"film": places.recorded(options), **stage.record}
             following = Following(time.monotonic, told, places.keeping(options.portrait, files))
+            chosen = self._chosen(wanted, candidates, options.output, Watch(following.clock, stopped))
+            if chosen:
+                staged = film_opened(stage, options.face, options.background, span(*stage.size, base.chunk_frames))
+                order = filmed_order(chosen, self._loaded, about, staged)
+                following.catch_up(order.past.records if order.past else ())
+            else:
+                order = Order(opening(wanted, self._loaded), self._loaded, about)
             with places.delivered(files):
                 result, filmed = showing.act(order, stage, base, files, following)
-            return Made(places.filmed(filmed), result, places.named(str(files.folder)))
+            video = places.filmed(filmed)
+            return Made(video.output, result, places.named(str(files.folder)), chosen, video)
+
+    def plan(
+        self,
+        direction: str,
+        output: str | Path,
+        *,
+        candidates: int = 1,
+        told: Callable[[Record], None] = lambda record: None,
+        stopped: Callable[[], str | None] = lambda: None,
+        **asked: Any,
+    ) -> Planned:
+        """Make the motion alone that a direction asks for; it is planned in this process, without a portrait.
+
+        Args:
+            direction: what the face should do, in words.
+            output: motion file to write (JSON), as a file or a URL.
+            candidates: as for :meth:`animate`.
+            told: called with each record of the take's journal; of candidates nothing is told.
+            stopped: asked again and again; a reason ends the take.
+            asked: as for :meth:`animate`.
+
+        Raises:
+            UsageError: what is asked for cannot be.
+            PlaceError: a URL cannot be written.
+            TakeError: the take was stopped or failed, or nobody listens where its language model is to be asked.
+        """
+        wanted = self._wanted(direction, candidates, asked)
+        began = time.monotonic()
+        with placed(Progress(io.StringIO(), time.monotonic)) as places:
+            files = TakeFiles.beside(Path(places.output(str(output))))
+            files.check()
+            places.check()
+            watch = Watch(lambda: time.monotonic() - began, stopped)
+            about = {"output": places.named(str(files.output))}
+            chosen = self._chosen(wanted, candidates, about["output"], watch)
+            if chosen:
+                order = planned_order(chosen, self._loaded, about)
+            else:
+                order = Order(opening(wanted, self._loaded), self._loaded, about)
+            with places.delivered(files):
+                result, _ = plan_to_files(order, files, InlineBase(), replace(watch, told=(told,)))
+            return Planned(about["output"], result, places.named(str(files.folder)), chosen)
+
+    def _wanted(self, direction: str, candidates: int, asked: Mapping[str, Any]) -> TakeOptions:
+        """What a take is asked for, if it can be had."""
+        check_candidates(candidates)
+        wanted = TakeOptions(direction=direction, language_model=self._language_model, **asked)
+        require_listening(self._language_model)
+        return wanted
+
+    def _chosen(self, wanted: TakeOptions, candidates: int, output: str, watch: Watch) -> Audition | None:
+        """The best of so many candidates; None if there is nothing to choose from."""
+        if candidates == 1:
+            return None
+        return audition(openings(wanted, self._loaded, candidates), self._loaded, output, watch)
 
     def _options(self, portrait: str | Path, output: str | Path, film: Mapping[str, Any], places: Places) -> FilmOptions:
         """How the take is filmed, with local files in place of URLs."""

@@ -12,6 +12,7 @@ from importlib import metadata
 from typing import Any
 
 from agents.critic import Review
+from agents.exchange import Asking, unwatched
 from agents.regions import IDLE, Judgements
 from protocol.brief import Brief
 from protocol.coordinator_state import COMMIT_AS_PROPOSED, CRITIC_OBJECTS, CoordinatorState
@@ -90,11 +91,13 @@ class Watch:
         clock: seconds since the take began, or since it was resumed, for the records.
         stopped: asked again and again; a reason ends the take.
         told: called with each record.
+        asking: told of every question that is put to a language model in this process, from any thread.
     """
 
     clock: Callable[[], float]
     stopped: Callable[[], str | None] = lambda: None
     told: Sequence[Callable[[Record], None]] = field(default_factory=tuple)
+    asking: Callable[[Asking], None] = unwatched
 
 
 def versions() -> dict[str, str]:
@@ -202,7 +205,14 @@ def run_take(
             sequencer.record((), message)
         return _result(past.folded.coordinator, records)
 
-    around = surroundings(watch.clock, watch.stopped)
+    def spent(role: str) -> tuple[int, int]:
+        if opened.language_model is None:
+            return 0, 0
+        from agents.thinking.budget import spent_by  # noqa: PLC0415 - few takes ask a language model
+
+        return spent_by(role, [record.message for record in list(records)])
+
+    around = surroundings(watch.clock, watch.stopped, watch.asking, spent)
     director = director_for(opened, loaded, around)
 
     def host(place: Place) -> CoordinatorHost:
@@ -223,7 +233,8 @@ def run_take(
     planner_for = partial(region_planner_for, tables=loaded.tables, around=around)
     resumed = f"again{sequencer.seq}-" if past else ""
     asked = opened.language_model
-    state = base.play(Play(opened.take, loaded, judgements, host, begin, film, watch.stopped, planner_for, resumed, asked))
+    play = Play(opened.take, loaded, judgements, host, begin, film, watch.stopped, planner_for, resumed, asked, spent)
+    state = base.play(play)
     return _result(state, records)
 
 

@@ -25,7 +25,7 @@ from types import TracebackType
 from typing import Any
 
 from agents.director.lexicon import LexiconPlanner
-from configs.tables import build, read_texts
+from runtime.loading import load
 
 KEY = "sk-test-0123456789abcdef"
 """A key as servers give them, for tests that look for it where it must not be."""
@@ -307,7 +307,7 @@ _EMPTY: dict[str, Any] = {"summary": "", "acts": [], "limits": [], "stills": []}
 
 @cache
 def _planner() -> LexiconPlanner:
-    tables = build(read_texts())
+    tables = load().tables
     return LexiconPlanner(tables.lexicon, tuple(tables.emotions.states))
 
 

@@ -26,7 +26,7 @@ from runtime.cli import main
 from runtime.commands import asking, showing
 from runtime.renderers import TABLES
 from tests.program import at_home, left
-from tests.staging import FakeRenderer, loading_once, opening_fake, portrait_file
+from tests.staging import FakeRenderer, opening_fake, portrait_file
 
 DIRECTION = "She grins, then nods."
 TAKE = ["journal.mcap", "motion.json", "take.json", "timeline.json"]
@@ -40,10 +40,9 @@ def _at_home(tmp_path) -> Iterator[None]:
 
 
 @pytest.fixture
-def renderer(monkeypatch, loaded) -> FakeRenderer:
-    """What is opened instead of the puppet; the tables are read once for all tests."""
+def renderer(monkeypatch) -> FakeRenderer:
+    """What is opened instead of the puppet."""
     fake = FakeRenderer()
-    loading_once(monkeypatch, loaded)
     opening_fake(monkeypatch, fake)
     return fake
 
@@ -331,12 +330,12 @@ def test_a_second_signal_ends_it_at_once_and_the_take_can_go_on(renderer, capsys
 
 def test_the_sample_portrait_moves(models, sample, tmp_path):
     """The whole way with the real renderer, small."""
-    Image.fromarray(sample).save("sample.png")
-    words = ["--seconds", "2", "--size", "192", "-o", "out.mp4", "--sheet", "out.png"]
+    Image.fromarray(sample).resize((256, 320)).save("sample.png")
+    words = ["--seconds", "2", "--fps", "12", "--size", "192", "-o", "out.mp4", "--sheet", "out.png"]
     direction = "She blinks, then opens her mouth and turns her head."
     assert main(["animate", "sample.png", direction, "--runtime", "inline", *words]) == 0
     made = probe(tmp_path / "out.mp4")
-    assert (made.frames, made.width, made.height) == (50, 154, 192)
+    assert (made.frames, made.width, made.height) == (24, 154, 192)
     frames = np.stack([frame.astype(np.int16) for frame in read_frames(tmp_path / "out.mp4")])
     moved = np.abs(frames - frames[0]).max(axis=(0, 3))
     assert moved.max() > 60

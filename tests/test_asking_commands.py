@@ -15,7 +15,9 @@ from protocol.messages import Decided
 from runtime.cli import main
 from runtime.takes import open_take
 from tests.llm_server import KEY, LanguageServer, status
-from tests.program import at_home
+from tests.program import at_home, left, refused
+from tests.staging import FakeRenderer, opening_fake, portrait_file
+from tests.thinned import thinned
 
 DIRECTION = "She smiles, then she nods."
 
@@ -50,7 +52,8 @@ def exchanges(folder: str = "a.take") -> list[str]:
 def test_a_plan_keeps_whom_it_asked_and_what_and_nothing_secret(server, capsys):
     assert plan() == 0
     printed = capsys.readouterr()
-    assert printed.err == ""
+    assert all(line.startswith("planning") for line in printed.err.splitlines())
+    assert f"; {len(server.requests)} answers, " in printed.err.splitlines()[-1]
     model = json.loads(Path("a.take/take.json").read_bytes())["language_model"]
     assert (model["model"], model["url"], model["tokens"]) == ("small", server.url, 1_000_000)
     assert len(exchanges()) == len(set(exchanges())) == len(server.requests)
@@ -89,7 +92,7 @@ def test_a_replay_asks_nobody_and_says_whether_it_would_ask_the_same(server, cap
     assert len(server.requests) == asked
 
 
-@pytest.mark.parametrize("answers", [1, 3, 5])
+@pytest.mark.parametrize("answers", thinned([3, 1, 5], 3))
 def test_a_plan_that_is_stopped_while_it_waits_ends_soon_and_goes_on_without_asking_again(answers, server, capsys, monkeypatch):
     assert plan() == 0
     whole, every = Path("a.json").read_bytes(), sorted(exchanges())
@@ -128,9 +131,32 @@ def test_a_server_that_refuses_is_told_and_the_embedded_planner_goes_on(server, 
 
 def test_a_revision_asks_the_language_model_of_its_parent_for_what_is_otherwise(server, capsys, monkeypatch):
     assert plan() == 0
-    monkeypatch.delenv("TEXTUPORTRAY_LLM_BASE_URL")
+    monkeypatch.delenv("TEXTUPORTRAY_LLM_MODEL")
     server.requests.clear()
     assert main(["revise", "a.take", "nod faster", "-o", "c.json"]) == 0
     assert json.loads(Path("c.take/take.json").read_bytes())["language_model"]["url"] == server.url
     assert 0 < len(server.requests) < 8  # of two beats with four regions, those that keep what they did ask nobody
     assert main(["replay", "c.take", "--check"]) == 0
+
+
+@pytest.mark.parametrize("command", ["plan", "animate"])
+def test_where_nobody_listens_is_said_at_once_and_nothing_is_made(command, capsys, monkeypatch):
+    with LanguageServer() as gone:
+        monkeypatch.setenv("TEXTUPORTRAY_LLM_BASE_URL", gone.url)
+    words = ["portrait.png", DIRECTION, "-o", "a.mp4"] if command == "animate" else [DIRECTION, "-o", "a.json"]
+    began = time.monotonic()
+    said = refused(capsys, command, *words, "--planner", "llm", code=1)
+    assert time.monotonic() - began < 2
+    assert f"nobody answers at 127.0.0.1:{gone.port} (Connection refused)" in said
+    assert "--llm-base-url" in said
+    assert left(Path()) == []
+
+
+def test_a_film_of_the_best_candidate_says_what_is_asked_and_then_what_is_rendered(server, capsys, monkeypatch):
+    opening_fake(monkeypatch, FakeRenderer())
+    portrait_file(Path("portrait.png"))
+    words = ["--seconds", "3", "--runtime", "inline", "--planner", "llm", "--candidates", "2", "-o", "a.mp4"]
+    assert main(["animate", "portrait.png", DIRECTION, *words]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert next(line for line in said if line.startswith("planning 2 candidates: ")).endswith(" tokens")
+    assert "rendering 75 frames" in said

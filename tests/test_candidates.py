@@ -39,7 +39,7 @@ from runtime.take_error import TakeError
 from tests.asking import language_model
 from tests.filmed import film_opened as tiny_film
 from tests.program import at_home, left, refused
-from tests.staging import FakeRenderer, loading_once, opening_fake, portrait_file, studio
+from tests.staging import FakeRenderer, opening_fake, portrait_file, studio
 
 WANTED = TakeOptions(direction="She smiles, then nods.", seconds=2.5, seed=4)
 
@@ -268,10 +268,7 @@ def test_programs_get_the_numbers_of_all(capsys: pytest.CaptureFixture[str], hom
     assert kept["score"] == told["review"]["score"]
 
 
-def test_animate_renders_the_best_alone(
-    capsys: pytest.CaptureFixture[str], home: Path, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
-):
-    loading_once(monkeypatch, loaded)
+def test_animate_renders_the_best_alone(capsys: pytest.CaptureFixture[str], home: Path, monkeypatch: pytest.MonkeyPatch):
     renderer = FakeRenderer()
     opening_fake(monkeypatch, renderer)
     portrait_file(Path("portrait.png"))

@@ -266,8 +266,8 @@ def _takes_over_signals(pid: int) -> bool:
         (signal.SIGINT, "start"),
         (signal.SIGTERM, "start"),
         (signal.SIGINT, "journal.live.mcap"),
-        (signal.SIGTERM, "timeline.json"),
-        (signal.SIGINT, ".motion.json.PID.part"),
+        pytest.param(signal.SIGTERM, "timeline.json", marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, ".motion.json.PID.part", marks=pytest.mark.slow),
     ],
 )
 def test_a_signal_at_any_moment_leaves_outputs_that_are_whole_or_absent(tmp_path, number, when):

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agents.exchange import unspent
 from configs.cluster import builtin_profiles
 from protocol.channels import REGIONS
 from renderer.video import Sink, VideoError, open_sink
@@ -142,6 +143,7 @@ def test_a_take_that_is_stopped_does_not_wait_for_the_chunk_that_is_encoded():
         coordinator=coordinator,
         begin=lambda coordinator: None,
         stopped=lambda: "SIGINT" if inside.is_set() else None,
+        spent=unspent,
     )
     called = SimpleNamespace(remote=lambda *words: SimpleNamespace(future=Future))
     actors: Any = {region: SimpleNamespace(begin=called) for region in REGIONS}

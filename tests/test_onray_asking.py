@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 
 from collections import Counter
@@ -13,7 +15,7 @@ from typing import Any
 import pytest
 
 from protocol.history import history
-from protocol.messages import DeadlinePassed, Decided, TakeOpened
+from protocol.messages import Committed, DeadlinePassed, Decided, Proposed, TakeOpened
 from protocol.monitor import monitor
 from protocol.replay import replay
 from runtime.onray.joining import joined
@@ -23,7 +25,7 @@ from runtime.take_error import TakeError
 from runtime.takes import open_take
 from tests.asking import language_model
 from tests.llm_server import KEY, LanguageServer, slow
-from tests.players import painter
+from tests.players import Once, number_of, painter, region_actor
 from tests.staging import portrait_file
 from tests.takes import load_tables
 
@@ -86,6 +88,24 @@ def test_a_take_on_ray_asks_the_same_and_moves_the_same_as_in_one_process(portra
     assert history(journal.records) == []
     assert replay(journal.records, load_tables().tables.constraints).findings == []
     assert KEY.encode() not in b"".join(path.read_bytes() for path in there.folder.iterdir() if path.is_file())
+
+
+def test_a_region_whose_process_is_replaced_has_spent_what_it_had_spent(portrait, tmp_path):
+    asked = language_model(tokens=8 * 13_000, seconds=600.0, patience=20.0)  # room for a second answer if the first was cheap
+    with LanguageServer() as server:
+        there = asked.model_copy(update={"url": server.url})
+        with Session(language_model=there, opener=painter, placement=Placement(workers=1, cpus=SHARE)) as crew:
+            dies = Once(
+                lambda record: isinstance(record.message, Committed),
+                lambda _: os.kill(number_of(region_actor(crew, "mouth")), signal.SIGKILL),
+            )
+            take = made(crew, portrait, tmp_path / "take.mkv", told=dies)
+    proposals = [record.message for record in take.take.records if isinstance(record.message, Proposed)]
+    mouth = {one.beat: one.why for one in proposals if one.region == "mouth" and one.round == 0}
+
+    assert dies.done
+    assert "embedded planner" not in mouth[0]
+    assert "(--llm-tokens)" in mouth[1]
 
 
 @pytest.mark.parametrize("answers", [0, 4])

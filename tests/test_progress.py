@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 
 import pytest
 
@@ -138,3 +139,32 @@ def test_what_is_said_in_between_has_its_own_line():
 
 def test_a_rate_needs_frames():
     assert work(io.StringIO(), [(6.0, 0)]).splitlines()[1] == "rendering: 0 of 200 frames"
+
+
+def test_a_phase_tells_at_its_end_what_else_it_came_to():
+    for stream in (Terminal(), io.StringIO()):
+        clock = Clock()
+        progress = Progress(stream, clock)
+        progress.phase("planning")
+        clock.now += 1.5
+        progress.finish("3 answers")
+        assert stream.getvalue().replace("\r", "\n").splitlines()[-1] == "planning: 1.5 s; 3 answers"
+
+
+def test_between_phases_nothing_is_told():
+    clock, stream = Clock(), io.StringIO()
+    progress = Progress(stream, clock)
+    clock.now += 100
+    progress.step(0, "something")
+    assert stream.getvalue() == ""
+
+
+def test_a_line_is_no_longer_than_the_terminal_is_wide(monkeypatch):
+    monkeypatch.setattr(Terminal, "fileno", lambda self: 0)
+    monkeypatch.setattr("os.get_terminal_size", lambda number: os.terminal_size((20, 24)))
+    clock, stream = Clock(), Terminal()
+    progress = Progress(stream, clock)
+    progress.phase("planning")
+    clock.now += 1
+    progress.step(0, "the director drafts the beats")
+    assert stream.getvalue().split("\r")[-1] == "planning; the dire…"

@@ -32,7 +32,7 @@ from runtime.take_error import TakeError
 from runtime.takes import open_take
 from tests.program import at_home, journal_file, left, refused
 from tests.recorded import numbered, stopped_after
-from tests.staging import FakeRenderer, FakeRig, loading_once, opening_fake, portrait_file
+from tests.staging import FakeRenderer, FakeRig, opening_fake, portrait_file
 
 DIRECTION = "She grins, then nods."
 OPTIONS = TakeOptions(direction=DIRECTION, fps=Fraction(25), seconds=2.0)
@@ -48,10 +48,9 @@ def _at_home(tmp_path) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def renderer(monkeypatch, loaded) -> FakeRenderer:
-    """What is opened instead of the puppet; the tables are read once for all tests."""
+def renderer(monkeypatch) -> FakeRenderer:
+    """What is opened instead of the puppet."""
     fake = FakeRenderer()
-    loading_once(monkeypatch, loaded)
     opening_fake(monkeypatch, fake)
     return fake
 

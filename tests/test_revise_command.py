@@ -22,7 +22,7 @@ from runtime.frames import LIMIT_VARIABLE
 from runtime.takes import open_take
 from tests.away import away_files, away_url
 from tests.program import at_home, left, refused
-from tests.staging import FakeRenderer, loading_once, opening_fake, portrait_file
+from tests.staging import FakeRenderer, opening_fake, portrait_file
 
 DIRECTION = "She smiles, then frowns."
 NOTE = "hold the frown half a second longer"
@@ -41,10 +41,9 @@ def _at_home(tmp_path, monkeypatch) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def renderer(monkeypatch, loaded) -> FakeRenderer:
-    """What is opened instead of the puppet; the tables are read once for all tests."""
+def renderer(monkeypatch) -> FakeRenderer:
+    """What is opened instead of the puppet."""
     fake = FakeRenderer()
-    loading_once(monkeypatch, loaded)
     opening_fake(monkeypatch, fake)
     return fake
 

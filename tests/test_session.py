@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import socket
 
 from collections.abc import Iterator
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from protocol.journal import Record
+from protocol.language_model import LanguageModel
 from renderer.video import probe
+from runtime.cli import main
 from runtime.commands.placing import take_url
 from runtime.options import UsageError
 from runtime.session import Session
@@ -80,3 +85,54 @@ def test_a_take_that_is_stopped_is_at_its_url_as_far_as_it_got(session, tmp_path
     with pytest.raises(TakeError, match=r"stopped by a test.* textuportray resume away://"):
         session.animate("portrait.png", "She grins.", url, told=heard.append, stopped=stopped)
     assert {"a.take/journal.mcap", "a.take/portrait/portrait.png"} <= set(left(tmp_path / "away"))
+
+
+@pytest.mark.parametrize("made", ["video", "motion"])
+def test_the_best_of_several_candidates_is_kept(session, made):
+    if made == "video":
+        take = session.animate("portrait.png", "She nods.", "nod.mp4", seconds=1.0, fps=Fraction(25), seed=3, candidates=3)
+    else:
+        take = session.plan("She nods.", "nod.json", seconds=1.0, fps=Fraction(25), seed=3, candidates=3)
+    record = json.loads((take.folder / "take.json").read_bytes())
+    assert [told["seed"] for told in record["candidates"]] == [3, 4, 5]
+    [kept] = [told for told in record["candidates"] if told["kept"]]
+    assert kept["score"] == max(told["score"] for told in record["candidates"]) == take.take.review.score
+    assert record["seed"] == kept["seed"] == take.candidates.best.opened.seed
+    if made == "video":
+        assert probe(Path("nod.mp4")).metadata["seed"] == str(kept["seed"])
+
+
+def test_a_motion_is_what_the_command_plans(session):
+    heard: list[Record] = []
+    planned = session.plan("She grins.", "a.json", seconds=1.0, told=heard.append)
+    assert (planned.output, planned.where, planned.candidates) == ("a.json", "a.take", None)
+    assert left(planned.folder) == TAKE
+    assert tuple(heard) == planned.take.records
+    assert main(["plan", "She grins.", "--seconds", "1", "-o", "b.json"]) == 0
+    assert Path("a.json").read_bytes() == Path("b.json").read_bytes()
+
+
+@pytest.mark.parametrize("count", [0, 17, -1, 2.0, True, "3", None])
+def test_so_many_candidates_there_cannot_be(session, count):
+    for make in (partial(session.animate, "portrait.png"), session.plan):
+        with pytest.raises(UsageError, match=f"candidates={count} is not a number of takes .* from 1 to 16"):
+            make("She grins.", "a.mp4", candidates=count)
+    assert left(Path()) == ["portrait.png"]
+
+
+def test_candidates_that_are_stopped_leave_nothing_behind(session):
+    for make, name in ((partial(session.animate, "portrait.png"), "a.mp4"), (session.plan, "a.json")):
+        with pytest.raises(TakeError, match=f"stopped by a test with 0 of 2 candidates planned. {name} is not written"):
+            make("She grins.", name, candidates=2, stopped=lambda: "a test")
+    assert left(Path()) == ["portrait.png"]
+
+
+def test_nobody_to_ask_is_said_before_the_work(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    model = LanguageModel(model="m", url=f"http://127.0.0.1:{port}/v1", tokens=1, seconds=1.0, patience=1.0)
+    with Session(runtime="inline", opener=lambda: opened(FakeRenderer()), language_model=model) as session:
+        for make in (partial(session.animate, "portrait.png"), session.plan):
+            with pytest.raises(TakeError, match=f"nobody answers at 127.0.0.1:{port}"):
+                make("She grins.", "a.mp4")
+    assert left(Path()) == ["portrait.png"]

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from agents.contributions import Repertoire, composition
-from agents.regions import performed
 from agents.thinking.answers import Draft, Playing, Understanding, Unusable, schema_of, tidy
 from agents.thinking.drafting import brief_of, names_of
 from agents.thinking.playing import performance_of
 from agents.thinking.replies import json_in
 from agents.thinking.requests import REPLIES, Requests, acts_of
+from agents.tracks import performed
 from protocol.brief import Act, Brief
 from protocol.channels import CHANNELS, REGIONS, WRITABLE
 from protocol.timeline import last_values, rest

@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 
-from agents.thinking.budget import Budget, tokens_in
+from agents.thinking.budget import Budget, spent_by, tokens_in
 from agents.thinking.failing import Spent
-from protocol.messages import LanguageModel
+from tests.asking import exchanged, language_model
+from tests.takes import take_opened
+
+LANGUAGE_MODEL = language_model(tokens=1000, seconds=100.0, patience=10.0)
 
 
 def budget(clock=lambda: 0.0, **changes: Any) -> Budget:
-    given: dict[str, Any] = {"model": "m", "url": "http://127.0.0.1:9/v1", "tokens": 1000, "seconds": 100.0, "patience": 10.0}
-    return Budget(LanguageModel(**{**given, **changes}), 0.5, clock)
+    return Budget(LANGUAGE_MODEL.model_copy(update=changes), 0.5, clock)
 
 
 def test_a_role_has_its_share():
@@ -95,6 +97,61 @@ def test_without_time_nothing_is_asked():
     asyncio.run(ask())
 
 
+def test_what_was_spent_before_counts():
+    async def ask():
+        made = Budget(LANGUAGE_MODEL, 0.5, lambda: 0.0, (300, 50))
+        async with made.room(100, 50):
+            pass
+        with pytest.raises(Spent, match="151 tokens and 150 are left"):
+            async with made.room(100, 51):
+                pass
+
+    asyncio.run(ask())
+
+
+def test_an_attempt_that_is_lost_costs_all_that_was_set_aside_and_the_next_needs_as_much():
+    async def ask():
+        made = budget()
+        async with made.room(150, 50) as room:
+            room.lost()
+            room.again(50)
+            room.lost()
+            with pytest.raises(Spent, match="200 tokens and 100 are left"):
+                room.again(50)
+        assert room.used == 400
+        async with made.room(50, 50):  # nothing is set aside any more
+            pass
+
+    asyncio.run(ask())
+
+
+def test_another_attempt_may_need_another_room():
+    async def ask():
+        made = budget()
+        async with made.room(100, 100) as room:
+            room.again(400)
+            with pytest.raises(Spent, match="501 tokens and 500 are left"):
+                room.again(401)
+            assert room.written == 400
+        async with made.room(250, 250):
+            pass
+
+    asyncio.run(ask())
+
+
 def test_tokens_are_rather_overestimated():
     assert tokens_in("She smiles, then nods.") >= 6
     assert tokens_in("") == 1
+
+
+@pytest.mark.parametrize("text", ["\u5979\u5fae\u7b11", "\u043e\u043d\u0430", "\u00e9\u00e9\u00e9", "\U0001f600", "\ud800"])
+def test_of_what_is_not_ascii_no_tokenizer_makes_more_tokens_than_bytes(text):
+    assert tokens_in(text) > len(text.encode("utf-8", "replace"))
+
+
+def test_what_a_role_has_spent_is_in_the_journal():
+    asked, other = exchanged("mouth", reply="x" * 7), exchanged("eyes", reply="y" * 70)
+    final = asked.model_copy(update={"final": True, "asked": ""})
+
+    assert spent_by("mouth", [take_opened(), asked, other, final]) == (tokens_in(asked.asked), 3)
+    assert spent_by("head", [asked, other]) == (0, 0)

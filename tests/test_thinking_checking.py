@@ -13,6 +13,7 @@ from configs.tables import PROMPTS
 from protocol.messages import BeatOpened, Decided, TakeOpened
 from runtime.take import TakeResult
 from tests.llm_server import LanguageServer
+from tests.test_thinking_notes import parent_and_child, perform
 from tests.test_thinking_takes import decisions, planned
 from tests.thoughts import loaded
 
@@ -99,6 +100,25 @@ def test_exchanges_in_no_form_that_this_version_knows_are_named_and_no_trouble()
         "director: an exchange is not in the form of this version",
         "director, guess: this version asks nothing of the kind",
     )
+
+
+def test_a_request_that_is_nested_too_deep_is_in_no_form_either():
+    opened, decided, beats, prompts = _parts()
+    deep = decided[0].model_copy(update={"asked": "[" * 200_000})
+
+    assert differences(opened, [deep], beats, prompts) == ("director: an exchange is not in the form of this version",)
+
+
+def test_another_note_is_named():
+    with LanguageServer() as server:
+        _, opened = parent_and_child(server, "nod less")
+        decided = decisions(perform(opened).records)
+    prompts = {name: loaded().texts[name] for name in PROMPTS}
+
+    assert differences(opened, decided, {}, prompts) == ()
+    (line,) = differences(opened.model_copy(update={"direction": "frown instead"}), decided, {}, prompts)
+    assert line.startswith("director, note: it is told something else")
+    assert "frown instead" in line
 
 
 def test_a_take_of_the_embedded_planner_has_nothing_to_compare():

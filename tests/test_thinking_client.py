@@ -11,7 +11,6 @@ from itertools import pairwise
 import pytest
 
 from agents.exchange import NOTHING, Stopped, Surroundings
-from agents.thinking import budget
 from agents.thinking.region import LanguageRegion
 from protocol.brief import Act
 from protocol.messages import digest
@@ -195,6 +194,21 @@ def test_nobody_there():
     assert "cannot be reached" in answer.note or "did not answer" in answer.note
 
 
+def test_who_is_not_there_is_asked_once_more_and_then_never_again():
+    with LanguageServer() as gone:
+        pass
+    region = LanguageRegion(loaded().tables, model_at(gone.url), surroundings())
+    try:
+        began = time.monotonic()
+        notes = [region.propose(question("mouth", opened_at(gone.url), beat), NOTHING).note for beat in BEATS]
+    finally:
+        region.close()
+
+    assert time.monotonic() - began < 4  # one pause of half a second, and what it takes to load the client
+    assert ["given up" in note for note in notes] == [False, True, True, True]
+    assert all("cannot be reached" in note for note in notes)
+
+
 @pytest.mark.parametrize("usual", [status(401, "no"), dropped, slow(2.0)], ids=["401", "dropped", "slow"])
 def test_a_server_that_has_failed_twice_is_not_waited_for_again(server, usual):
     server.usual = usual
@@ -221,6 +235,20 @@ def test_a_server_that_answers_in_between_is_not_given_up(server):
     assert [bool(note) for note in notes] == [True, False, True, False]
 
 
+def test_a_server_that_has_failed_two_roles_is_not_waited_for_by_a_third(server):
+    server.usual = status(401, "no")
+    around = surroundings()
+    regions = [LanguageRegion(loaded().tables, model_at(server.url), around) for _ in range(3)]
+    try:
+        notes = [region.propose(question("mouth", opened_at(server.url)), NOTHING).note for region in regions]
+    finally:
+        for region in regions:
+            region.close()
+
+    assert ["given up" in note for note in notes] == [False, False, True]
+    assert len(server.requests) == 2
+
+
 def test_an_answer_that_never_ends_is_read_to_a_bound_only(server):
     server.usual = endless
     began = time.monotonic()
@@ -232,7 +260,7 @@ def test_an_answer_that_never_ends_is_read_to_a_bound_only(server):
 
 
 def test_a_response_is_read_to_a_bound_even_if_nothing_is_in_it(server, monkeypatch):
-    from agents.thinking.asking import client  # noqa: PLC0415 - heavy
+    from agents.thinking.asking import responses  # noqa: PLC0415 - heavy
 
     def chatter(reply: Reply, asked) -> None:
         reply.open_stream()
@@ -241,7 +269,7 @@ def test_a_response_is_read_to_a_bound_even_if_nothing_is_in_it(server, monkeypa
         reply.chunk("{}", finish="stop")
         reply.end_stream()
 
-    monkeypatch.setattr(client, "MOST_BYTES", 10_000)
+    monkeypatch.setattr(responses, "MOST_BYTES", 10_000)
     server.usual = chatter
     answer = propose(server)
 
@@ -329,12 +357,34 @@ def test_the_key_is_in_no_exchange_and_in_no_error(server, trouble, caplog):
     assert KEY in server.requests[0].headers["authorization"]
 
 
-def test_a_key_that_cannot_be_sent_is_not_told_in_the_error(server):
-    around = surroundings(key="sk-\u00e9tat-0123\nx-evil: 1")
-    answer = propose(server, around=around, patience=1.0)
+@pytest.mark.parametrize(
+    "key",
+    [
+        "sk-\u00e9tat-0123",
+        "sk-0123\nx-evil: 1",
+        "sk-0123\r\n\r\nGET /",
+        "sk 0123",
+        '"sk-0123"',
+        "sk'0123",
+        "sk\\0123",
+        "sk\x000123",
+    ],
+    ids=["accent", "header", "request", "space", "quoted", "quote", "backslash", "null"],
+)
+def test_a_key_that_is_none_is_neither_sent_nor_told(server, key, caplog):
+    caplog.set_level("DEBUG")
+    answer = propose(server, around=surroundings(key=key), patience=1.0)
 
-    assert "0123" not in answer.note
+    assert "set TEXTUPORTRAY_LLM_KEY, or OPENAI_API_KEY, anew" in answer.note
+    assert "0123" not in answer.note + caplog.text
     assert server.requests == []
+
+
+def test_a_key_may_end_with_the_line_that_it_was_read_from(server):
+    answer = propose(server, around=surroundings(key=f"{KEY}\n"))
+
+    assert answer.note == ""
+    assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
 def test_a_key_that_has_changed_is_the_one_that_counts(server):
@@ -347,57 +397,6 @@ def test_a_key_that_has_changed_is_the_one_that_counts(server):
         region.close()
 
     assert [asked.headers["authorization"] for asked in server.requests] == ["Bearer first-key", "Bearer second-key"]
-
-
-# -------------------------------------------------------------------------------------------------------------------- budgets
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"tokens": 8 * 4000}, "tokens and 4000 are left (--llm-tokens)"),
-        ({"money": 0.01, "prices": (1.0, 2.0)}, "is left (--llm-money)"),
-    ],
-)
-def test_an_answer_that_the_budget_has_no_room_for_is_not_asked_for(server, changes, said):
-    answer = propose(server, **changes)
-
-    assert said in answer.note
-    assert server.requests == []
-    assert answer.performance == embedded_mouth()
-
-
-def test_what_is_known_was_paid_for(server):
-    server.then(says("{"))
-    first = propose(server).exchanges[0]
-    prompt = budget.tokens_in(first.asked)
-    server.requests.clear()
-    answer = propose(server, {first.request: first.reply}, tokens=8 * (prompt + 4000 + prompt - 100))
-
-    assert "(--llm-tokens)" in answer.note
-    assert server.requests == []
-
-
-def test_tokens_are_counted_as_the_server_counts_them(server):
-    usage = (2_000, 900)
-    server.then(*[says("{", tokens=usage)] * 2)
-    # A region has an eighth: room for the first answer and its repair, but not for a second repair.
-    prompt = budget.tokens_in(propose(server).exchanges[0].asked)
-    server.requests.clear()
-    answer = propose(server.then(*[says("{", tokens=usage)] * 3), tokens=8 * (prompt + 4000 + 2_900 + 1_000))
-
-    assert "(--llm-tokens)" in answer.note
-    assert len(server.requests) == 2
-
-
-def test_waiting_has_a_bound_over_all_answers(server):
-    server.usual = slow(0.4, says("{"))
-    began = time.monotonic()
-    answer = propose(server, seconds=8 * 0.6)
-
-    assert "did not answer within" in answer.note or "(--llm-seconds)" in answer.note
-    assert time.monotonic() - began < 2.0
-    assert len(server.requests) <= 2
 
 
 # ------------------------------------------------------------------------------------------------------------------- stopping

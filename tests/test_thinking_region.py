@@ -235,7 +235,7 @@ def test_peers_are_shown_by_the_extremes_of_what_moves(server, region):
     opened = opened_at(server.url)
     asked = in_round(opened)
     mouth = LexiconRegion(loaded().tables).propose(question("mouth", opened), NOTHING).performance
-    from agents.regions import performed  # noqa: PLC0415 - beside its only use
+    from agents.tracks import performed  # noqa: PLC0415 - beside its only use
 
     track = performed(loaded().tables, mouth, asked.beat.intent, last_values(rest()))
     assert asked.round is not None

@@ -12,7 +12,7 @@ import pytest
 
 from protocol.history import history
 from protocol.journal import JournalWriter, Record, read_journal
-from protocol.messages import Decided, TakeClosed
+from protocol.messages import Committed, Decided, TakeClosed
 from protocol.monitor import monitor
 from protocol.replay import fold, replay
 from protocol.timeline import sample
@@ -150,6 +150,18 @@ def _resumed(records: tuple[Record, ...] | list[Record]) -> TakeResult:
     result = run_take(opened, loaded(), writer, InlineBase(), Watch(lambda: 0.0), past=past)
     writer.close()
     return result
+
+
+@pytest.mark.parametrize(("tokens", "asked"), [(10_000_000, 4), (8 * 13_000, 0)])
+def test_what_a_take_has_spent_before_it_goes_on_is_spent(server, tokens, asked):
+    # Of a region's eighth there is room for a second answer only if what the first has used is not counted.
+    whole, data = planned(server, tokens=tokens)
+    first = next(n for n, record in enumerate(whole.records) if isinstance(record.message, Committed))
+    server.requests.clear()
+    result = _resumed(read_journal(io.BytesIO(data)).records[: first + 1])
+
+    assert result.closed.outcome == "done"
+    assert server.stages().count("opening") == asked
 
 
 @pytest.mark.parametrize("usual", [status(500), status(401), obedient, slow(1.0)], ids=["500", "401", "obeys", "slow"])

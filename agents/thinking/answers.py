@@ -25,10 +25,6 @@ from protocol.channels import Region
 
 WORDS = 300
 """Characters of a text in a reply that are kept."""
-LONGEST = 20.0
-"""Seconds of a take whose length is left to the director, at most, and..."""
-SHORTEST = 3.0
-"""... at least."""
 
 Drawing = Literal["hold", "linear", "ease_in", "ease_out", "ease_in_out", "smooth", "cubic", "min_jerk", "spring"]
 """Interpolations that need no handles."""

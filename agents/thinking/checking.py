@@ -14,6 +14,7 @@ from typing import Any
 
 from agents.regions import Question
 from agents.thinking.director import told_of_take
+from agents.thinking.noting import told_of_note
 from agents.thinking.playing import told_of_beat
 from agents.thinking.requests import FORMAT, MOST_TOKENS, REPLIES, Requests
 from configs.tables import PROMPTS, build
@@ -52,7 +53,7 @@ def differences(
             asked = json.loads(one.asked)
             role, stage = str(asked["role"]), str(asked["stage"])
             parts = list(_parts(asked, opened, beats, requests))
-        except (ValueError, LookupError, TypeError, AttributeError):
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):  # the last of what is nested too deep
             found.setdefault((one.role, "", "form"), f"{one.role}: an exchange is not in the form of this version")
             continue
         for part, line in parts:
@@ -97,6 +98,8 @@ def _data(
     """What a request tells, where that follows from the journal alone; None where it hangs on replies or on measuring."""
     if stage == "understand":
         return told_of_take(opened)
+    if stage == "note" and opened.parent is not None:
+        return told_of_note(opened, opened.parent)
     region = next((region for region in REGIONS if region == role), None)
     opening = beats.get(beat) if beat is not None else None
     if stage == "opening" and region is not None and opening is not None:

@@ -28,7 +28,7 @@ from configs.tables import Tables
 from protocol.brief import Act, Brief
 from protocol.channels import REGIONS
 from protocol.keyframes import exact
-from protocol.messages import LanguageModel, Parent, TakeOpened
+from protocol.messages import DIRECTOR, LanguageModel, Parent, TakeOpened
 
 COLOUR = 0.5
 """Strength of an emotional colouring that was asked for and that the model has left out."""
@@ -125,7 +125,9 @@ class LanguageDirector:
         """The brief, or None, and what is to be said of how it came about."""
         try:
             server = server_for(self._model, self._surroundings, thread)
-            desk = Desk(server, Budget(self._model, DIRECTOR_SHARE, self._surroundings.clock), known, note)
+            around = self._surroundings
+            budget = Budget(self._model, DIRECTOR_SHARE, around.clock, around.spent(DIRECTOR))
+            desk = Desk(server, budget, known, note)
             if opened.parent is not None:
                 return await self._follow(opened, opened.parent, desk)
             return await self._walk(opened, desk)

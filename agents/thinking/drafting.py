@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from agents.thinking.answers import LONGEST, SHORTEST, Chosen, Draft, DraftAct, DraftLimit, Understanding, Unusable
+from agents.director.timing import LONGEST, SHORTEST
+from agents.thinking.answers import Chosen, Draft, DraftAct, DraftLimit, Understanding, Unusable
 from configs.loading import did_you_mean
 from configs.tables import Tables
 from protocol.brief import Act, Beat, Brief, Limit, Still

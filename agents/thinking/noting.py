@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agents.director.notes import LONGEST, SHORTEST
 from agents.thinking.answers import Noted, NotedAct, NotedBeat, Unusable
 from agents.thinking.drafting import LEAST_ACT, LEAST_BEAT, act_of, channels_of, regions_of, require_known
 from agents.thinking.playing import told_of_act
@@ -13,9 +14,6 @@ from configs.tables import Tables
 from protocol.brief import Act, Beat, Brief, Limit, Still
 from protocol.keyframes import exact
 from protocol.messages import Parent, TakeOpened
-
-SHORTEST, LONGEST = 1.0, 60.0
-"""Seconds that a revised take may last, as with notes that the embedded planner reads."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,14 +160,16 @@ class LanguageRegion:
         if self._server is None:
             self._server = server_for(self._model, self._surroundings, self._thread)
         region = question.region
-        budget = self._budgets.setdefault(region, Budget(self._model, REGION_SHARE, self._surroundings.clock))
+        if region not in self._budgets:
+            around = self._surroundings
+            self._budgets[region] = Budget(self._model, REGION_SHARE, around.clock, around.spent(region))
         turns = self._turns.setdefault(region, asyncio.Semaphore(AT_ONCE))
 
         def performed(playing: Playing) -> Performance:
             return performance_of(playing, question, self._tables)
 
         async with turns:
-            desk = Desk(self._server, budget, known, exchanges.append)
+            desk = Desk(self._server, self._budgets[region], known, exchanges.append)
             performance, _ = await take(Turn(request, Playing, performed), desk)
         return performance
 

@@ -45,6 +45,9 @@ def run(options: argparse.Namespace, stopper: Stopper) -> int:
 
 
 def _run(options: argparse.Namespace, stopper: Stopper, trial: Trial | None) -> int:
+    wanted = asking.take_options(options)
+    candidates = asking.candidates(options)
+    asking.require_model(wanted)
     from runtime.candidates import filmed_order
     from runtime.commands.placing import placed
     from runtime.commands.showing import Following, Showing
@@ -57,8 +60,6 @@ def _run(options: argparse.Namespace, stopper: Stopper, trial: Trial | None) -> 
     from runtime.studio import film_opened
     from runtime.take import Watch, opening
 
-    wanted = asking.take_options(options)
-    candidates = asking.candidates(options)
     video_rate(wanted.fps, f"--fps {options.fps}")
     based = asking.base_options(options)
     tables = read_tables(dict(wanted.tables), prompts=wanted.language_model is not None)
@@ -79,10 +80,12 @@ def _run(options: argparse.Namespace, stopper: Stopper, trial: Trial | None) -> 
                 about |= stage.record
                 chosen = None
                 if candidates > 1:
-                    watch = Watch(following.clock, stopper)
-                    chosen = plan.chosen_of(wanted, candidates, loaded, options.output, watch, progress)
+                    thinking = following.thinking
+                    watch = Watch(following.clock, stopper, (thinking.hear,), thinking.asking)
+                    chosen = plan.chosen_of(wanted, candidates, loaded, options.output, watch, (progress, thinking))
                     film = film_opened(stage, filming.face, filming.background, span(*stage.size, base.chunk_frames))
                     order = filmed_order(chosen, loaded, about, film)
+                    following.catch_up(order.past.records if order.past else ())
                 else:
                     order = Order(opening(wanted, loaded), loaded, about)
                 with places.delivered(files):

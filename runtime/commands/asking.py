@@ -65,7 +65,8 @@ def add_candidates(parser: argparse.ArgumentParser) -> None:
         "--candidates",
         default="1",
         metavar="N",
-        help="plan so many takes, with this seed and those after it, and keep the one that the critic scores best (default 1)",
+        help="plan so many takes, with this seed and those after it, and keep the one that the critic scores best (default 1); "
+        "with a language model each of them may cost what one take may",
     )
 
 
@@ -110,16 +111,46 @@ def language_model(options: argparse.Namespace) -> LanguageModel | None:
     Raises:
         UsageError: it cannot be asked like that.
     """
-    given = {name: text for name in _LANGUAGE if (text := getattr(options, f"llm_{name}")) is not None}
-    if options.planner != "llm" and not given:
+    given = {name.removeprefix(_LANGUAGE): text for name, text in vars(options).items() if name.startswith(_LANGUAGE)}
+    if options.planner != "llm" and not any(text is not None for text in given.values()):
         return None
     from runtime.language_options import language_model as asked_for
 
-    return asked_for(options.planner or PLANNERS[0], {name: given.get(name) for name in _LANGUAGE}, os.environ)
+    return asked_for(options.planner or PLANNERS[0], given, os.environ)
 
 
-_LANGUAGE = ("model", "base_url", "temperature", "tokens", "money", "prices", "seconds", "patience")
-"""What can be said of a language model; see `runtime.language_options.OPTIONS`."""
+def require_model(wanted: TakeOptions) -> None:
+    """Make sure that somebody listens where a take's language model is to be asked, if it has one.
+
+    Raises:
+        TakeError: nobody does.
+    """
+    if wanted.language_model is not None:
+        from runtime.listening import require_listening
+
+        require_listening(wanted.language_model)
+
+
+_LANGUAGE = "llm_"
+"""What the names of options begin with that say something of a language model; see `runtime.language_options.OPTIONS`."""
+
+
+def require_named(model: LanguageModel | None, based: BaseOptions) -> None:
+    """Refuse to bring a key to a server that only a journal names; see `runtime.language_options.require_named`.
+
+    Args:
+        model: whom the take is to ask; None for the embedded planner.
+        based: what the take is to run on.
+
+    Raises:
+        UsageError: it would be sent there.
+    """
+    if model is None:
+        return
+    from runtime.language_options import require_named as required
+
+    joins = based.address or os.environ.get("RAY_ADDRESS") or "local"
+    required(model, os.environ, elsewhere=based.runtime == "ray" and joins != "local")
 
 
 def take_options(options: argparse.Namespace) -> TakeOptions:

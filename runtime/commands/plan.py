@@ -7,6 +7,8 @@ import json
 import sys
 import time
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ from runtime.commands import asking, telling
 if TYPE_CHECKING:
     from runtime.candidates import Audition
     from runtime.cli import Stopper
+    from runtime.commands.thinking import Thinking
     from runtime.loading import Loaded
     from runtime.options import TakeOptions
     from runtime.progress import Progress
@@ -39,8 +42,12 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, stopper: Stopper) -> int:
     """Plan the take and say what came of it."""
+    wanted = asking.take_options(options)
+    candidates = asking.candidates(options)
+    asking.require_model(wanted)
     from runtime.candidates import planned_order
     from runtime.commands.placing import placed
+    from runtime.commands.thinking import Thinking
     from runtime.inline import InlineBase
     from runtime.loading import load
     from runtime.options import UsageError
@@ -49,8 +56,6 @@ def run(options: argparse.Namespace, stopper: Stopper) -> int:
     from runtime.progress import Progress
     from runtime.take import Watch, opening
 
-    wanted = asking.take_options(options)
-    candidates = asking.candidates(options)
     loaded = load(dict(wanted.tables), prompts=wanted.language_model is not None)
     progress = Progress(sys.stderr, time.monotonic)
     with placed(progress) as places:
@@ -65,15 +70,17 @@ def run(options: argparse.Namespace, stopper: Stopper) -> int:
         places.check()
         began = time.monotonic()
         with stopper, places.delivered(files):
-            watch = Watch(lambda: time.monotonic() - began, stopper)
+            thinking = Thinking(time.monotonic)
+            watch = Watch(lambda: time.monotonic() - began, stopper, (thinking.hear,), thinking.asking)
             about = {"output": places.named(str(files.output))}
             chosen = None
             if candidates > 1:
-                chosen = chosen_of(wanted, candidates, loaded, about["output"], watch, progress)
+                chosen = chosen_of(wanted, candidates, loaded, about["output"], watch, (progress, thinking))
                 order = planned_order(chosen, loaded, about)
             else:
                 order = Order(opening(wanted, loaded), loaded, about)
-            result, samples = plan_to_files(order, files, InlineBase(), watch)
+            with shown_thinking(thinking, progress, asks=wanted.language_model is not None and chosen is None):
+                result, samples = plan_to_files(order, files, InlineBase(), watch)
         took = time.monotonic() - began
         shown = (places.named(str(files.output)), places.named(str(files.folder)))
     if options.json:
@@ -88,20 +95,60 @@ def run(options: argparse.Namespace, stopper: Stopper) -> int:
     return 0
 
 
-def chosen_of(wanted: TakeOptions, count: int, loaded: Loaded, output: str, watch: Watch, progress: Progress) -> Audition:
+def chosen_of(
+    wanted: TakeOptions, count: int, loaded: Loaded, output: str, watch: Watch, saying: tuple[Progress, Thinking]
+) -> Audition:
     """The best of so many candidates, with what is said on the way.
+
+    Args:
+        wanted: what they are asked for.
+        count: how many.
+        loaded: the tables.
+        output: what the take is to become, for errors.
+        watch: who follows them, what is to say so among them.
+        saying: with what, and what is thought about meanwhile.
 
     Raises:
         UsageError: there are no seeds left for them.
         TakeError: it was stopped, or none came to its end.
     """
     from runtime.candidates import audition, openings
+    from runtime.commands.thinking import looking
 
     opened = openings(wanted, loaded, count)
+    progress, thinking = saying
+    planned = 0
+
+    def say() -> None:
+        progress.step(0, "; ".join(part for part in (f"{planned} of {count} planned", thinking.words()) if part))
+
+    def told(done: int) -> None:
+        nonlocal planned
+        planned = done
+        say()
+
     progress.phase(f"planning {count} candidates")
-    chosen = audition(opened, loaded, output, watch, lambda done: progress.step(0, f"{done} of {count} planned"))
-    progress.finish()
+    with looking(say) if wanted.language_model is not None else nullcontext():
+        chosen = audition(opened, loaded, output, watch, told)
+    progress.finish(thinking.spending())
     return chosen
+
+
+@contextmanager
+def shown_thinking(thinking: Thinking, progress: Progress, *, asks: bool) -> Iterator[None]:
+    """Say what a language model is asked inside; nothing where none is, for then planning takes no time."""
+    from runtime.commands.thinking import looking
+
+    if not asks:
+        yield
+        return
+    progress.phase("planning")
+    try:
+        with looking(lambda: progress.step(0, thinking.words())):
+            yield
+        progress.finish(thinking.spending())
+    finally:
+        progress.interrupt()
 
 
 def as_text(result: TakeResult, shown: tuple[str, str], frames: int, took: float, *, explain: bool) -> list[str]:

@@ -84,6 +84,7 @@ def _as_data(output: str, report: Report, size: int) -> dict[str, object]:
         "beats": len(report.story.beats),
         "bargains": len(report.bargains),
         "video": bool(report.film and report.film.source),
+        "score": report.judged.review.score if report.judged.review else None,
         "verified": report.verdict.holds,
         "findings": list(report.verdict.findings),
     }
@@ -107,6 +108,7 @@ def gathered(given: str, places: Places, progress: Progress) -> Report:
     from runtime.commands.replay import constraints_of
     from runtime.reporting import bargains, curves, messages
     from runtime.reporting.page import Report
+    from runtime.reporting.review import judged
     from runtime.reporting.story import story_of
     from runtime.takes import journal_path, open_take, record_of
     from runtime.urls import shown
@@ -150,6 +152,7 @@ def gathered(given: str, places: Places, progress: Progress) -> Report:
         told=told,
         bargains=found,
         kept=kept,
+        judged=judged(journal.records, story, record),
         made=f"textuportray {VERSION}",
     )
 

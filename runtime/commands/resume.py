@@ -92,6 +92,8 @@ def run(options: argparse.Namespace, stopper: Stopper) -> int:
                 unfinished = _unfinished(folder, places)
                 asking.recall_base(options, unfinished.order.made_with.get("run"))
                 based = asking.base_options(options)
+                if not unfinished.past.done:
+                    asking.require_named(unfinished.order.opened.language_model, based)
                 if unfinished.film is not None:
                     _film(options, stopper, unfinished, unfinished.film, places, progress, based)
                 else:
@@ -231,7 +233,7 @@ def followed(journal: Journal, record: Mapping[str, Any], folder: Path, *, revis
     warnings = list(_differences(opened, loaded, now, revised=revised))
     if journal.torn_at is not None:
         warnings.insert(0, f"the journal is torn at byte {journal.torn_at}: the take goes on from what comes before that")
-    return Followed(opened, loaded, Past(journal.records, folded), tuple(warnings))
+    return Followed(opened, loaded, Past(journal.records, folded), tuple(map(telling.harmless, warnings)))
 
 
 def _differences(opened: TakeOpened, loaded: Loaded, texts: Mapping[str, str], *, revised: bool) -> Iterator[str]:

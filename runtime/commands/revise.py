@@ -4,7 +4,8 @@ Rules
 - The take that is revised stays as it is: what is made is a take of its own, which names it as its parent.
 - It is made with what the parent was made with: tables, seed, length, portrait, all that is not in the note. Its journal holds
   what it needs of the parent, so that it is replayed, resumed and revised without that.
-- A note that cannot be used is refused before anything is written.
+- A note that cannot be used is refused before anything is written. Where a language model reads it, that shows only once the
+  take has begun, and ends it.
 """
 
 from __future__ import annotations
@@ -89,6 +90,7 @@ def run(options: argparse.Namespace, stopper: Stopper) -> int:
             revision = _revision(folder, _note(options.note), options, places, output)
             asking.recall_base(options, revision.run)
             based = asking.base_options(options)
+            asking.require_named(revision.opened.language_model, based)
             if revision.film is None:
                 _plan(options, stopper, revision, places, Path(output))
             else:
@@ -171,14 +173,15 @@ def _revision(folder: Path, note: str, options: argparse.Namespace, places: Plac
             f"{folder} is too long to be revised as a whole ({error}). Make the part that is to be otherwise as a take of its "
             "own."
         ) from error
-    _try_note(parent.loaded, opened)
+    if opened.language_model is None:
+        _try_note(parent.loaded, opened)
     portrait = remembered.film.portrait if remembered.film else ""
     asked = _film_options(folder, record, options, places, output)
     return Revision(opened, parent.loaded, asked, portrait, record.get("run"), parent.warnings)
 
 
 def _try_note(loaded: Loaded, opened: TakeOpened) -> None:
-    """Find out whether a note can be used, before anything depends on it.
+    """Find out whether the embedded planner can use a note, before anything depends on it.
 
     Raises:
         UsageError: it cannot.
@@ -298,7 +301,8 @@ def said(opened: TakeOpened, result: TakeResult) -> list[str]:
     assert opened.parent is not None
     assert result.brief is not None
     kept, total = _kept(opened, result)
-    return [*result.brief.changes, f"{kept} of {total} tracks are those of {opened.parent.take}, the take that is revised"]
+    changes = map(telling.harmless, result.brief.changes)
+    return [*changes, f"{kept} of {total} tracks are those of {opened.parent.take}, the take that is revised"]
 
 
 def _kept(opened: TakeOpened, result: TakeResult) -> tuple[int, int]:

@@ -26,6 +26,7 @@ from renderer.weights import open_weights
 from runtime.base import Base, BaseOptions
 from runtime.commands.models import Meter
 from runtime.commands.telling import misunderstood
+from runtime.commands.thinking import Thinking, looking
 from runtime.filming import Film, Shot, captions, film, metadata_of, open_film, span
 from runtime.fitting import as_rendered, fitted
 from runtime.inline import InlineBase
@@ -284,8 +285,10 @@ class Showing:
             known = order.past.folded.coordinator.film if order.past else None
             part = known or film_opened(stage, options.face, options.background, span(*stage.size, base.chunk_frames))
             meter = TakeMeter(base.meters, order.past.records if order.past else ())
-            watch = Watch(following.clock, self._stopped, (following.hear, meter.observe, *following.told))
-            result, samples = make_take(replace(order, filming=Filming(part, made)), files, base, watch)
+            told = (following.hear, meter.observe, *following.told)
+            watch = Watch(following.clock, self._stopped, told, following.thinking.asking)
+            with looking(following.say_thinking) if opened.language_model else contextlib.nullcontext():
+                result, samples = make_take(replace(order, filming=Filming(part, made)), files, base, watch)
             self.warn(*misunderstood(result))
             self.warn(*fitted(as_rendered(samples), stage.ranges)[1])
             self._keep(record_of(files.folder), files.folder, stage, (made.done, base.drawn), fps)
@@ -352,10 +355,15 @@ class Following:
     Args:
         clock: seconds, never going back.
         told: who else is told of each record.
+
+    Attributes:
+        told: who else is told of each record.
+        thinking: what a language model is asked meanwhile.
     """
 
     def __init__(self, clock: Callable[[], float], *told: Callable[[Record], None]) -> None:
         self.told = told
+        self.thinking = Thinking(clock)
         self._began = clock()
         self._clock = clock
         self._caption: Callable[[float], str] = lambda _: ""
@@ -365,7 +373,6 @@ class Following:
         self._brief: Brief | None = None
         self._fps = Fraction(1)
         self._beat = self._round = 0
-        self._answers = 0
 
     def clock(self) -> float:
         """Seconds since the following began."""
@@ -378,7 +385,7 @@ class Following:
     def catch_up(self, records: Iterable[Record]) -> None:
         """Hear what was said before the take was resumed."""
         for record in records:
-            self.hear(record)
+            self._take_in(record)
 
     def begin(self, progress: Progress) -> None:
         """From now on say how far it is."""
@@ -391,14 +398,18 @@ class Following:
 
     def hear(self, record: Record) -> None:
         """A record is in the journal."""
+        self.thinking.hear(record)
+        self._take_in(record)
+        self.say()
+
+    def _take_in(self, record: Record) -> None:
         message = record.message
         if isinstance(message, TakeOpened):
             self._fps = parse_fps(message.fps)
-        elif isinstance(message, Decided) and not message.final:
-            self._answers += 1
-        elif isinstance(message, Decided) and message.role == DIRECTOR:
+        elif isinstance(message, Decided) and message.final and message.role == DIRECTOR:
             self._brief = Brief.model_validate_json(message.reply)
             self._caption = captions(self._brief.beats)
+            self.thinking.briefed(len(self._brief.beats))
         elif isinstance(message, BeatOpened):
             self._beat, self._round = message.beat, 0
         elif isinstance(message, RoundOpened):
@@ -409,16 +420,25 @@ class Following:
                 self._beat = -1
             if message.beat == 0 and self._progress and self._brief:
                 self._progress.phase("rendering", frame_count(self._brief.seconds, self._fps))
+
+    def say(self) -> None:
+        """Say how far it is, if it is time to; from any thread."""
         if self._progress:
             self._progress.step(self._film.done if self._film else 0, self._going_on())
 
+    def say_thinking(self) -> None:
+        """The same while a language model is asked, for then nothing else may happen for a while."""
+        if self.thinking.busy:
+            self.say()
+
     def _going_on(self) -> str:
-        """What is negotiated at the moment."""
-        asked = f"{self._answers} answer{'' if self._answers == 1 else 's'} of the language model" if self._answers else ""
+        """What is negotiated at the moment, and what a language model is asked."""
+        asked = self.thinking.words()
         if self._brief is None or self._beat < 0:
             return asked if self._brief is None else ""
         round_ = f", round {self._round}" if self._round else ""
-        return f"beat {self._beat + 1} of {len(self._brief.beats)}{round_}" + (f", {asked}" if asked else "")
+        beat = f"beat {self._beat + 1} of {len(self._brief.beats)}{round_}"
+        return asked if "beat" in asked else "; ".join(part for part in (beat, asked) if part)
 
 
 def _made(about: Mapping[str, str]) -> dict[str, str]:

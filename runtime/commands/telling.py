@@ -46,7 +46,7 @@ def explained(result: TakeResult) -> list[str]:
             lines.append(f'  {start:6.2f}-{end:5.2f}  {going}{act.name}{extra}   "{act.words}"')
         lines += [f'  not: {", ".join(limit.channels)} above {limit.most:g}   "{limit.words}"' for limit in beat.limits]
         lines += [f'  still {still.start:.2f}-{still.end:.2f}   "{still.words}"' for still in beat.stills]
-    return lines
+    return [harmless(line) for line in lines]
 
 
 def judged(result: TakeResult, *, explain: bool = False) -> list[str]:
@@ -58,7 +58,7 @@ def judged(result: TakeResult, *, explain: bool = False) -> list[str]:
     if explain:
         if review.intents:
             lines.append("  asked at  present    late  strength")
-        lines += [_found(found) for found in review.intents]
+        lines += [_found(found) for found in review.told]
         lines.append("   measured              in people")
         lines += [_measured(measure) for measure in review.nature]
         lines += [_strained(measure) for measure in review.strain]
@@ -73,9 +73,11 @@ def _found(found: IntentFound) -> str:
 
 
 def _measured(measure: Measured) -> str:
-    people = f"{measure.low:.3g} to {measure.high:.3g}"
-    outside = "" if measure.low <= measure.value <= measure.high else "  (outside)"
-    return f"  {measure.value:9.3g} {measure.unit:11}  {people:14}  {measure.about}{outside}"
+    low, high = measure.shown_range
+    people = f"{low:.3g} to {high:.3g}"
+    outside = "" if measure.inside else "  (outside)"
+    note = f"; {measure.note}" if measure.note else ""
+    return f"  {measure.value:9.3g} {measure.unit:11}  {people:14}  {measure.about}{note}{outside}"
 
 
 def _strained(measure: Measured) -> str:
@@ -119,7 +121,7 @@ def misunderstood(result: TakeResult) -> list[str]:
         found.append("not understood: " + ", ".join(f'"{words}"' for words in result.brief.unread))
     if not any(beat.acts or beat.stills for beat in result.brief.beats):
         found.append("nothing in the direction asks for anything that a face can do, so the face only idles")
-    return found + list(result.brief.remarks) + without_model(result.records)
+    return [harmless(line) for line in (*found, *result.brief.remarks, *without_model(result.records))]
 
 
 def without_model(records: Sequence[Record]) -> list[str]:

@@ -22,12 +22,14 @@ class Part:
         take: its id.
         nonce: for the process of a region that takes the place of another.
         cast: who is rendered, for a renderer.
+        spent: tokens of a language model that were read and written for a region before its process began to play.
     """
 
     number: int
     take: str
     nonce: str = ""
     cast: str = ""
+    spent: tuple[int, int] = (0, 0)
 
 
 def start(kind: type[Any], *words: Any, **options: Any) -> Any:

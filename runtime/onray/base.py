@@ -180,10 +180,12 @@ class _Region:
         generation: how many of this take have ended.
         calls: under way.
         owes: whether it may have sent what is not known to have arrived.
+        spent: tokens of a language model that were read and written for it before this process began to play.
     """
 
-    def __init__(self, actor: Any) -> None:
+    def __init__(self, actor: Any, spent: tuple[int, int]) -> None:
         self.actor = actor
+        self.spent = spent
         self.generation = 0
         self.calls = 0
         self.owes = False
@@ -202,7 +204,7 @@ class _Run:
         self._profile = profile
         self._play = play
         self._number = number
-        self._regions = {region: _Region(actors[region]) for region in REGIONS}
+        self._regions = {region: _Region(actors[region], play.spent(region)) for region in REGIONS}
         self._played: dict[Region, RegionHost] = {}
         self._due: dict[Region, Arm] = {}
         self._frames: dict[int, Any] = {}
@@ -294,8 +296,7 @@ class _Run:
 
         told = (ray.put(encode(opened)), brief.model_dump_json())
         for region in REGIONS:
-            part = Part(self._number, self._play.take, self._nonce(region))
-            self._regions[region].actor.foresee.options(concurrency_group=CONTROL).remote(part, *told)
+            self._regions[region].actor.foresee.options(concurrency_group=CONTROL).remote(self._part(region), *told)
 
     def _leave(self) -> None:
         """Let the regions know that nobody waits for what they still ask a language model."""
@@ -326,8 +327,7 @@ class _Run:
         """Call a region's process; what it answers comes back as an event."""
         seat = self._regions[region]
         seat.calls += 1
-        part = Part(self._number, self._play.take, self._nonce(region))
-        answer = getattr(seat.actor, method).remote(part, *words)
+        answer = getattr(seat.actor, method).remote(self._part(region), *words)
         self._loop.when_done(answer.future(), partial(self._answered, region, seat.generation))
 
     def _answered(self, region: Region, generation: int, done: Future[Any]) -> None:
@@ -376,7 +376,11 @@ class _Run:
                 self._later(partial(self._coordinator.fire, self._due[region]))
             return
         seat.actor = self._actors[region] = self._crew.spawn(region)
+        seat.spent = self._play.spent(region)
         self._call(region, "begin")
+
+    def _part(self, region: Region) -> Part:
+        return Part(self._number, self._play.take, self._nonce(region), spent=self._regions[region].spent)
 
     def _nonce(self, region: Region) -> str:
         generation = self._regions[region].generation

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from runtime.options import UsageError
+from runtime.options import UsageError, quoted
 
 MAX_WORKERS = 1000
 MOST_BY_ITSELF = 8
@@ -74,7 +74,7 @@ def parse_workers(text: str) -> int:
     """
     if not re.fullmatch("[0-9]{1,6}", text) or not 1 <= int(text) <= MAX_WORKERS:
         raise UsageError(
-            f"--workers {_quoted(text)} is not a number of workers. Give a whole number from 1 to {MAX_WORKERS}, or leave the "
+            f"--workers {quoted(text)} is not a number of workers. Give a whole number from 1 to {MAX_WORKERS}, or leave the "
             "option out to have as many as the cluster can carry."
         )
     return int(text)
@@ -89,7 +89,7 @@ def parse_worker_gpus(text: str) -> float:
     value = _number(text)
     if value is None or (value > 1 and value != int(value)):
         raise UsageError(
-            f"--worker-gpus {_quoted(text)} is not what a worker can have. Give a share such as 0.5, which lets two of them "
+            f"--worker-gpus {quoted(text)} is not what a worker can have. Give a share such as 0.5, which lets two of them "
             "use one GPU, or a whole number, 0 for workers without a GPU."
         )
     return value
@@ -103,7 +103,7 @@ def parse_worker_cpus(text: str) -> float:
     """
     value = _number(text)
     if value is None:
-        raise UsageError(f"--worker-cpus {_quoted(text)} is not a number of CPUs. Give one such as 1, 4 or 0.5.")
+        raise UsageError(f"--worker-cpus {quoted(text)} is not a number of CPUs. Give one such as 1, 4 or 0.5.")
     return value
 
 
@@ -118,7 +118,7 @@ def parse_worker_labels(texts: Iterable[str]) -> dict[str, str]:
         key, equals, value = text.partition("=")
         if not equals or not _NAME.fullmatch(key) or not _NAME.fullmatch(value):
             raise UsageError(
-                f"--worker-label {_quoted(text)} is not a label. Give key=value, such as pool=render: the nodes that were "
+                f"--worker-label {quoted(text)} is not a label. Give key=value, such as pool=render: the nodes that were "
                 "started with that label are used."
             )
         if found.setdefault(key, value) != value:
@@ -140,7 +140,7 @@ def parse_worker_resources(texts: Iterable[str]) -> dict[str, float]:
         value = _number(amount)
         if not equals or not _NAME.fullmatch(name) or not value or (value > 1 and value != int(value)):
             raise UsageError(
-                f"--worker-resource {_quoted(text)} is not a resource. Give name=amount, such as fast_disk=1, where the "
+                f"--worker-resource {quoted(text)} is not a resource. Give name=amount, such as fast_disk=1, where the "
                 "amount is a whole number or a share below 1."
             )
         if name.upper() in ("CPU", "GPU", "MEMORY", "OBJECT_STORE_MEMORY"):
@@ -156,10 +156,6 @@ def parse_worker_resources(texts: Iterable[str]) -> dict[str, float]:
 def _number(text: str) -> float | None:
     """A number from 0 that Ray can count; None for anything else."""
     return float(text) if _NUMBER.fullmatch(text) else None
-
-
-def _quoted(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
 def nodes() -> list[Node]:

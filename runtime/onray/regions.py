@@ -116,7 +116,7 @@ class RegionActor:
             opened: the message that opened it.
             brief: what its director has made of it, as JSON.
         """
-        agent, message = self._agent(part.number), decode(opened)
+        agent, message = self._agent(part), decode(opened)
         if agent is not None and isinstance(message, TakeOpened):
             agent.foresee(message, Brief.model_validate_json(brief))
 
@@ -134,7 +134,7 @@ class RegionActor:
 
     def _playing(self, part: Part) -> RegionHost | None:
         """The host that plays in a take, a new one if that has only begun; None if another has begun since."""
-        agent = self._agent(part.number)
+        agent = self._agent(part)
         if part.number < self._number or agent is None:
             return None
         if part.number > self._number:
@@ -144,14 +144,19 @@ class RegionActor:
             self._host = RegionHost(self._region, agent, self._out, part.nonce)
         return self._host
 
-    def _agent(self, number: int) -> RegionAgent | None:
+    def _agent(self, part: Part) -> RegionAgent | None:
         """Who thinks in a take, with planners of its own; None if another take has begun since."""
+        number = part.number
         with self._lock:
             held = self._agents
             if held is None or number > held[0]:
                 if held is not None:
                     held[1].close()
-                around = surroundings(time.monotonic, lambda: "the take is over" if number <= self._left else None)
+
+                def left() -> str | None:
+                    return "the take is over" if number <= self._left else None
+
+                around = surroundings(time.monotonic, left, spent=lambda role: part.spent)
                 planner_for = partial(region_planner_for, tables=self._tables, around=around)
                 agent = RegionAgent(self._region, self._tables, self._texts, planner_for, Judgements(self._tables))
                 self._agents = held = (number, agent)

@@ -2,7 +2,8 @@
 
 Rules
 - The page asks for nothing: scripts and styles are in it, the policy in its head lets in these alone, by their digests, and
-  pictures and videos as data. Without scripts the head, the constraints and the rulings can still be read.
+  pictures and videos as data. Without scripts the head, the critic's review, the
+  constraints and the rulings can still be read.
 - Whatever comes from a journal is text: escaped in markup, and in data free of anything that could end its element.
 """
 
@@ -15,7 +16,6 @@ import re
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from importlib.resources import files
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,9 @@ from typing import TYPE_CHECKING, Any
 from protocol.journal import Journal
 from protocol.timeline import frame_count
 from runtime.reporting.bargains import Bargain, Kept
+from runtime.reporting.escaping import text as _text
 from runtime.reporting.messages import BLOCK, LANES, Told
+from runtime.reporting.review import Judged, section
 from runtime.reporting.story import Story
 
 if TYPE_CHECKING:
@@ -69,6 +71,7 @@ class Report:
         told: the messages.
         bargains: what was objected to.
         kept: the hard constraints; None if nothing is committed, or what was proposed first was committed as it was.
+        judged: what the critic says of it.
         made: by which software.
     """
 
@@ -83,6 +86,7 @@ class Report:
     told: Told
     bargains: Sequence[Bargain]
     kept: Sequence[Kept] | None
+    judged: Judged
     made: str
 
 
@@ -108,6 +112,7 @@ def page(report: Report) -> str:
         "script": f"<script>{script}</script>",
         "head": "\n".join(_head(report)),
         "film": _film(report),
+        "review": "\n".join(section(report.judged)),
         "bargains": "\n".join(_bargains(report)),
         "kept": "\n".join(_kept(report)),
         "data": _as_element("data", data_of(report)),
@@ -223,6 +228,9 @@ def _facts(report: Report) -> Iterator[str]:
         yield f"seed {story.opened.seed}"
         if story.opened.parent:
             yield f"revises {story.opened.parent.take}"
+    if report.judged.review:
+        chosen = f", the best of {len(report.judged.tried)} candidates" if report.judged.tried else ""
+        yield f"critic: {report.judged.review.score:.0f} of 100{chosen}"
     proposals = sum(len(beat.proposals) for beat in story.beats)
     rulings = sum(beat.ruled is not None for beat in story.beats)
     negotiated = f"{proposals} proposals, {len(report.bargains)} constraints objected to, {rulings} rulings"
@@ -323,11 +331,6 @@ def _kept(report: Report) -> Iterator[str]:
 
 
 # --------------------------------------------------------------------------------------------------------------- escaping
-
-
-def _text(value: str) -> str:
-    """Text for markup; what no browser may read, such as half of a pair of surrogates, is replaced."""
-    return escape(value.encode("utf-8", "replace").decode(), quote=True)
 
 
 def _as_element(name: str, data: Any) -> str:

@@ -5,20 +5,26 @@ Rules
   too many requests (after the time that the server names), trouble in the server, a connection that broke.
 - What a server does not understand is left out from then on: a schema with bounds, then any schema, then the format, in that
   order; and what it calls unsupported. The prompt holds the schema as well, so that it is never without.
-- A server that has failed to answer twice in a row is given up: a take need not wait for it in every beat.
-- An answer is read as it comes, up to a bound; what is beyond is not read.
-- What was asked and answered is an `Exchange`. The key is in none of it, and in no error: it is taken out wherever it shows.
+- A server that has failed to answer twice in a row, whoever asked it in this process, is given up: a take need not wait for it
+  in every beat. Where nobody listens, or whose name nobody knows, it is given up after one more attempt.
+- An answer is read as it comes, up to a bound; what is beyond is not read. It comes as it is: a few bytes that are compressed
+  may be any number of them.
+- An attempt that failed is paid for if the server may have worked on it; for the next one there has to be as much left.
+- What was asked and answered is an `Exchange`. The key is in none of it, and in no error: it is taken out wherever it shows,
+  and one that would show in another form is not sent.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import sys
+import re
+import socket
 import warnings
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
+from dataclasses import replace
 from typing import Any, Literal
 
 import openai
@@ -38,9 +44,21 @@ from autogen_core.tools import Tool, ToolSchema
 from autogen_ext.models.openai import OpenAIChatCompletionClient
 from pydantic import BaseModel
 
-from agents.exchange import Exchange, Known, Surroundings
+from agents.exchange import PATIENT, Asking, Exchange, Known, Surroundings
 from agents.thinking.answers import tidy
-from agents.thinking.budget import Budget, tokens_in
+from agents.thinking.asking.responses import (
+    PLAIN,
+    Compressed,
+    before_it_was_asked,
+    bounding,
+    counted,
+    is_about,
+    line_of,
+    retry_after,
+    said_by,
+    transport_error,
+)
+from agents.thinking.budget import Budget, Room, tokens_in, weight_of
 from agents.thinking.failing import NoAnswer
 from agents.thinking.replies import json_in
 from agents.thinking.requests import canonical
@@ -48,20 +66,20 @@ from protocol.messages import LanguageModel, digest
 
 MOST_CHARACTERS = 65_536
 """Of an answer that are read. A full plan of a region is about 6,000 long, a brief of twenty beats 20,000."""
-MOST_BYTES = 8 * 2**20
-"""Of a response that are read, whatever is in it."""
 ATTEMPTS = 5
 """How often one answer is asked for at most, and..."""
 CONNECTIONS = 3
-"""... how often if there is no connection: who is not there will hardly be so in a second."""
-PATIENT = 2
-"""Answers that may fail to come, one after the other, before the server is given up."""
+"""... how often if there is no connection: who is not there will hardly be so in a second, and..."""
+REFUSED = 2
+"""... how often if it was refused, or nobody knows the server's name: that passes only if it is being restarted."""
 FIRST_PAUSE = 0.5
 """Seconds before the second attempt; the pause doubles each time."""
 _NO_KEY = "none"
 """What servers without keys are given in place of one."""
 _INFO = ModelInfo(vision=False, function_calling=False, json_output=True, family="unknown", structured_output=True)
 _UNSEEN = "[key]"
+_KEY = re.compile(r"[!#-&(-\[\]-~]+")
+"""What keys are made of: what can be sent in a header, and shows as it is wherever texts are quoted."""
 _TOKENS, _NEWER_TOKENS = "max_tokens", "max_completion_tokens"
 
 
@@ -85,8 +103,6 @@ class Server:
         self._formats = list(_FORMATS)
         self._refused: set[str] = set()
         self._streams = True
-        self._failed = 0
-        self._last = ""
 
     async def close(self) -> None:
         """Close its connections."""
@@ -94,76 +110,89 @@ class Server:
             client, self._client = self._client, None
             await client.close()
 
-    async def answer(
-        self, messages: Sequence[LLMMessage], schema: Mapping[str, Any], most: int, seed: int, budget: Budget, asked: str
-    ) -> str:
+    async def answer(self, messages: Sequence[LLMMessage], request: Mapping[str, Any], budget: Budget, asked: str) -> str:
         """The text that the model answers, as it came, cut at the bound.
 
         Args:
             messages: the conversation.
-            schema: JSON Schema of the answer.
-            most: tokens of the answer.
-            seed: of the server's choice among likely words.
+            request: everything about it but the messages, as it is recorded.
             budget: what it is paid from.
-            asked: the request as it is recorded.
+            asked: all of it, as it is recorded.
 
         Raises:
             NoAnswer: there is none, and why.
             Spent: the budget has no room for it.
         """
-        read = tokens_in(asked)
-        async with budget.room(read, most):
-            if self._failed >= PATIENT:
-                raise NoAnswer(f"{self._last} (given up after {PATIENT} answers that did not come)")
+        read, most = tokens_in(asked), request["max_tokens"]
+        async with budget.room(read, self._most_written(most)) as room:
+            if why := self._surroundings.standing.given_up:
+                raise NoAnswer(f"{why} (given up after {PATIENT} answers that did not come)")
             patience = min(self._model.patience, budget.seconds_left)
+            about = Asking(**{name: request[name] for name in ("role", "stage", "beat", "round", "call")})
+            self._surroundings.asking(about)
             try:
                 async with asyncio.timeout(patience):
-                    text, usage = await self._insist(messages, schema, most, seed, patience)
-                self._failed = 0
+                    text, usage = await self._insist(messages, request, room, patience)
+                self._surroundings.standing.answered()
+                room.paid(counted(usage.prompt_tokens, read), counted(usage.completion_tokens, tokens_in(text)))
+                about = replace(about, answered=True)
             except TimeoutError:
                 raise self._given_up(f"{self._host} did not answer within {patience:.3g} s") from None
-            budget.charge(usage.prompt_tokens or read, usage.completion_tokens or tokens_in(text))
+            finally:
+                self._surroundings.asking(replace(about, tokens=room.used))
         return self._scrubbed(text)
 
     async def _insist(
-        self, messages: Sequence[LLMMessage], schema: Mapping[str, Any], most: int, seed: int, patience: float
+        self, messages: Sequence[LLMMessage], request: Mapping[str, Any], room: Room, patience: float
     ) -> tuple[str, RequestUsage]:
         """Ask until there is an answer or no hope."""
         until = self._surroundings.clock() + patience
         pause, attempt, most_attempts = FIRST_PAUSE, 0, ATTEMPTS
         while True:
+            nobody = False
             try:
-                return await self._ask(messages, schema, most, seed)
+                return await self._ask(messages, request)
+            except asyncio.CancelledError:
+                room.lost()
+                raise
             except openai.APIStatusError as error:
-                said, wait = self._shown(_said(error)), _retry_after(error)
+                said, wait = self._shown(said_by(error)), retry_after(error)
                 if error.status_code in (400, 404, 415, 422, 501) and self._do_without(said):
+                    room.again(self._most_written(request["max_tokens"]))
                     continue  # costs no attempt: there are only so many things to leave out
                 if not (error.status_code in (408, 409, 429) or error.status_code >= 500):
                     raise self._given_up(self._refusal(error.status_code, said)) from None
                 trouble = f"{self._host} answers {error.status_code}: {said}"
-            except (openai.APIError, _transport_error(), EOFError) as error:
-                trouble, wait = f"{self._host} cannot be reached: {self._shown(_line(error))}", None
-                most_attempts = CONNECTIONS
+            except (openai.APIError, transport_error(), EOFError, Compressed) as error:
+                trouble, wait = f"{self._host} cannot be reached: {self._shown(line_of(error))}", None
+                nobody = is_about(error, ConnectionRefusedError, socket.gaierror)
+                most_attempts = REFUSED if nobody else CONNECTIONS
+                if not (nobody or is_about(error, *before_it_was_asked())):
+                    room.lost()
+                if is_about(error, Compressed):
+                    raise self._given_up(f"{self._host} compresses its answers, though it is asked not to") from None
             except (ValueError, TypeError, LookupError, AttributeError) as error:
                 # What is no chat completion makes the libraries stumble over whatever they miss in it.
-                trouble, wait = f"{self._host} sends what is no chat completion: {self._shown(_line(error))}", None
+                trouble, wait = f"{self._host} sends what is no chat completion: {self._shown(line_of(error))}", None
+                room.lost()
                 if self._streams:
                     self._streams = False
+                    room.again(self._most_written(request["max_tokens"]))
                     continue
             attempt += 1
             wait = pause if wait is None else wait
             if attempt >= most_attempts or self._surroundings.clock() + wait >= until:
-                raise self._given_up(trouble)
+                raise self._given_up(trouble, for_good=nobody)
+            room.again(self._most_written(request["max_tokens"]))
             await asyncio.sleep(wait)
             pause *= 2
 
-    async def _ask(
-        self, messages: Sequence[LLMMessage], schema: Mapping[str, Any], most: int, seed: int
-    ) -> tuple[str, RequestUsage]:
-        parameters: dict[str, Any] = {"temperature": self._model.temperature, "max_tokens": most, "seed": seed}
+    async def _ask(self, messages: Sequence[LLMMessage], request: Mapping[str, Any]) -> tuple[str, RequestUsage]:
+        most = request["max_tokens"]
+        parameters: dict[str, Any] = {"temperature": self._model.temperature, "max_tokens": most, "seed": request["seed"]}
         if _TOKENS in self._refused:
             parameters[_NEWER_TOKENS] = most
-        format_ = _FORMATS[self._formats[0]](schema)
+        format_ = _FORMATS[self._formats[0]](request["schema"])
         if format_ is not None:
             parameters["response_format"] = format_
         parameters = {name: value for name, value in parameters.items() if name not in self._refused}
@@ -174,7 +203,7 @@ class Server:
             return _text(result)[:MOST_CHARACTERS], result.usage
         if "stream_options" not in self._refused:
             parameters["stream_options"] = {"include_usage": True}
-        length = 0
+        length, weight = 0, 0.0
         parts: list[str] = []
         usage = RequestUsage(prompt_tokens=0, completion_tokens=0)
         with _quietly():
@@ -186,18 +215,25 @@ class Server:
                         return _text(chunk)[:MOST_CHARACTERS], chunk.usage
                     parts.append(chunk)
                     length += len(chunk)
-                    if length > MOST_CHARACTERS:
+                    weight += weight_of(chunk)
+                    if length > MOST_CHARACTERS or (self._unbounded and weight > most):
                         break
         return "".join(parts)[:MOST_CHARACTERS], usage
 
     async def _ready(self) -> OpenAIChatCompletionClient:
         """The client, with the key as it is now."""
         key = (self._surroundings.key() or "").strip()
+        if key and not _KEY.fullmatch(key):
+            raise self._given_up(
+                f"the key for {self._host} holds what no key does (a space, a line break, a quotation mark or a letter beyond "
+                "ASCII) and is not sent: set TEXTUPORTRAY_LLM_KEY, or OPENAI_API_KEY, anew"
+            )
         if self._client is None or key != self._secret:
             await self.close()
             self._secret = key
             http = openai.DefaultAsyncHttpxClient(
-                event_hooks={"response": [_bounding()]},
+                event_hooks={"response": [bounding()]},
+                headers={"accept-encoding": PLAIN},
                 follow_redirects=False,
                 timeout=self._model.patience,
                 verify=self._model.url.startswith("https:"),  # reading the certificates takes longer than a local answer
@@ -215,11 +251,19 @@ class Server:
             )
         return self._client
 
-    def _given_up(self, why: str) -> NoAnswer:
+    def _given_up(self, why: str, *, for_good: bool = False) -> NoAnswer:
         """An answer that is waited for no longer."""
-        self._failed += 1
-        self._last = why
+        self._surroundings.standing.failed(why, for_good=for_good)
         return NoAnswer(why)
+
+    @property
+    def _unbounded(self) -> bool:
+        """Whether the server is not told how much it may write."""
+        return {_TOKENS, _NEWER_TOKENS} <= self._refused
+
+    def _most_written(self, most: int) -> int:
+        """Tokens that an answer may bring: what is asked for; or all that is read, where nothing can bound it before."""
+        return max(most, tokens_in("x" * MOST_CHARACTERS)) if self._unbounded and not self._streams else most
 
     def _do_without(self, said: str) -> bool:
         """Leave out what the server seems not to understand; False if there is nothing left to leave out."""
@@ -304,17 +348,8 @@ class RecordingClient(ChatCompletionClient):
         asked = canonical({**self._request, "messages": [_plain(message) for message in messages]})
         raw = self._known.get(digest(asked))
         if raw is None:
-            raw = await self._server.answer(
-                messages,
-                self._request["schema"],
-                self._request["max_tokens"],
-                self._request["seed"],
-                self._budget,
-                asked,
-            )
+            raw = await self._server.answer(messages, self._request, self._budget, asked)
             self._note(Exchange(asked, raw))
-        else:  # it was paid for before the take was interrupted
-            self._budget.charge(tokens_in(asked), tokens_in(raw))
         self.raw = raw
         return CreateResult(finish_reason="stop", content=json_in(raw), usage=self._usage, cached=False)
 
@@ -399,73 +434,8 @@ _FORMATS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any] | None]] = {
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Without what AutoGen warns of: a model that calls itself by another name, or that has nothing to say."""
+    """Without what AutoGen warns of: a model that calls itself by another name, has nothing to say, or counts in no numbers."""
+    expected = "Resolved model mismatch|No text content or tool calls|Finish reason mismatch|Pydantic serializer warnings"
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Resolved model mismatch|No text content or tool calls|Finish reason mismatch")
+        warnings.filterwarnings("ignore", expected)
         yield
-
-
-def _line(error: BaseException) -> str:
-    """An error in a line: of one that only says that something failed, its cause."""
-    while isinstance(error, openai.APIConnectionError) and error.__cause__ is not None:
-        error = error.__cause__
-    return f"{type(error).__name__}: {error}".rstrip(": ")
-
-
-def _said(error: openai.APIStatusError) -> str:
-    body = error.body
-    if isinstance(body, Mapping):
-        inner = body.get("error", body)
-        message = inner.get("message") if isinstance(inner, Mapping) else inner
-        if isinstance(message, str):
-            return message
-    return str(error.message)
-
-
-def _retry_after(error: openai.APIStatusError) -> float | None:
-    """Seconds that the server wants to be left alone for, if it says so in seconds."""
-    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        said = error.response.headers.get(name, "")
-        try:
-            seconds = float(said) * unit
-        except ValueError:
-            continue
-        if seconds >= 0:
-            return seconds
-    return None
-
-
-def _transport() -> Any:
-    """The HTTP library under the client, whichever it was built with."""
-    own = next(base for base in openai.DefaultAsyncHttpxClient.__mro__ if base.__module__.startswith("httpx"))
-    return sys.modules[own.__module__.partition(".")[0]]
-
-
-def _transport_error() -> type[Exception]:
-    error: type[Exception] = _transport().HTTPError
-    return error
-
-
-def _bounding() -> Callable[[Any], Any]:
-    """What keeps responses to a bound, however long the server goes on."""
-    stream_of_bytes: Any = _transport().AsyncByteStream
-
-    class Bounded(stream_of_bytes):  # type: ignore[misc]
-        def __init__(self, stream: Any) -> None:
-            self._stream = stream
-
-        async def __aiter__(self) -> AsyncIterator[bytes]:
-            total = 0
-            async for part in self._stream:
-                total += len(part)
-                if total > MOST_BYTES:
-                    raise EOFError(f"more than {MOST_BYTES} bytes in one response")
-                yield part
-
-        async def aclose(self) -> None:
-            await self._stream.aclose()
-
-    async def bound(response: Any) -> None:
-        response.stream = Bounded(response.stream)
-
-    return bound
