@@ -71,12 +71,13 @@ def compose(region: Region, layers: Iterable[Layer], start: Mapping[str, float],
     mixed = {name: moving for name, moving in by_channel.items() if name not in curves}
     times = _frames(seconds)
     together = [layer.keys for moving in mixed.values() for layer in moving]
-    sampled = iter(sample_layers(together, times, -_ANY, _ANY)) if together else iter(())
+    sampled = iter(sample_layers(together, times, [(-_ANY, _ANY)] * len(together))) if together else iter(())
     rows = {name: [next(sampled) for _ in moving] for name, moving in mixed.items()}
     totals = {name: _total(name, rows[name], moving, start[name], times, intent) for name, moving in mixed.items()}
     tolerances = [_tolerance(CHANNELS[name].unit, total) for name, total in totals.items()]
-    for (name, total), points in zip(totals.items(), all_fitted(times, list(totals.values()), tolerances), strict=True):
-        keys = _keys(name, points, total, rows[name], mixed[name], times, sources)
+    chosen = all_fitted(times, np.array(list(totals.values())), tolerances) if totals else []
+    for (name, total), places in zip(totals.items(), chosen, strict=True):
+        keys = _keys(name, places, total, rows[name], mixed[name], times, sources)
         curves[name] = Curve(channel=name, keys=keys)
     return make_track(region, curves.values(), sources.listed)
 
@@ -197,7 +198,7 @@ def _total(name: str, rows: Sequence[Row], layers: Sequence[Layer], start: float
 
 def _keys(
     name: str,
-    points: Sequence[tuple[float, float]],
+    places: Sequence[int],
     total: Row,
     rows: Sequence[Row],
     layers: Sequence[Layer],
@@ -205,11 +206,17 @@ def _keys(
     sources: Sources,
 ) -> tuple[Keyframe, ...]:
     """Keyframes at the points that carry a channel's samples, each with the source that is strongest there."""
-    places = np.searchsorted(times, [time for time, _ in points])
-    away = np.abs(total[places]) > _SAME * TOLERANCES[CHANNELS[name].unit]
+    here = np.array(places)
+    values = total[here]
+    away = np.abs(values) > _SAME * TOLERANCES[CHANNELS[name].unit]
     keys: list[Keyframe] = []
-    for (time, value), owner in zip(points, _owners(rows, layers, places, away), strict=True):
-        one = key(time, value, "smooth", sources.number(owner))
+    numbers: dict[int, int] = {}
+    owners = _owners(rows, layers, here, away)
+    for time, value, owner in zip(times[here].tolist(), values.tolist(), owners, strict=True):
+        number = numbers.get(id(owner))
+        if number is None:
+            number = numbers[id(owner)] = sources.number(owner)
+        one = key(time, value, "smooth", number)
         if not keys or one.time > keys[-1].time:
             keys.append(one)
     return tuple(keys)
@@ -251,8 +258,19 @@ def _together(name: str, rows: Sequence[Row], layers: Sequence[Layer], start: fl
     beneath = 1 - (1 - start) / max(float(free[0]), _CLOSED)
     if beneath < 0 or abs(start - float(whole[0])) < _CLOSE:
         return whole + carried(name, start - float(whole[0]), times)
-    total = total + carried(name, beneath - float(total[0]), times)
+    total = total + carried(name, beneath - float(total[0]), np.maximum(times - _relieved(name, free, start, times), 0.0))
     return 1 - (1 - total) * free
+
+
+def _relieved(name: str, free: Row, start: float, times: Row) -> float:
+    """Seconds for which lids stay as the last beat left them: until passing layers hold them as far shut, if they soon do.
+
+    Who wakes from sleep does not open the eyes to shut them first.
+    """
+    if not name.startswith("eyeBlink"):
+        return 0.0
+    shut = (1 - free >= start - _CLOSE) & (times <= _GAP)
+    return float(times[int(np.argmax(shut))]) if shut.any() else 0.0
 
 
 def _showing(total: Row, row: Row, layer: Layer, times: Row, *, gaze: bool, share: bool) -> Row:
@@ -318,10 +336,10 @@ def _owners(
 
     Where there is none, `away` tells what is carried from rest.
     """
-    nobody = [CARRIED if gone else REST for gone in away]
+    nobody = [CARRIED if gone else REST for gone in away.tolist()]
     if not layers:
         yield from nobody
         return
     sizes = np.abs(np.array([row[places] for row in rows]))
-    for number, left, size in zip(sizes.argmax(axis=0), nobody, sizes.max(axis=0), strict=True):
+    for number, left, size in zip(sizes.argmax(axis=0).tolist(), nobody, sizes.max(axis=0).tolist(), strict=True):
         yield layers[number].source if size > 0 else left

@@ -36,7 +36,7 @@ def done_more(moves: Sequence[Move], asked: Sequence[Move], found: Iterable[Viol
         if not places:
             after += [move for move in asked if move.act.name == name and _meets(move, violation) and move not in after]
             continue
-        factor = min(violation.bound / max(violation.measured, violation.bound / _STEP), _STEP)
+        factor = violation.bound / max(violation.measured, violation.bound / _STEP)
         for place in places:
             size = max(min(after[place].size * factor, MOST), after[place].size)
             after[place] = after[place].model_copy(update={"size": exact(size)})

@@ -16,7 +16,7 @@ from configs.gestures import Aim, Catalogue, Gesture, Liveliness, Wander
 from protocol.brief import Act, Beat
 from protocol.channels import CHANNELS, SIDES, Region, both_sides
 from protocol.gaze import REACH_DOWN, REACH_UP, REACH_YAW, saccade_seconds
-from protocol.keyframes import Keyframe, Mode, Source, exact, key
+from protocol.keyframes import Keyframe, Mode, Source, exact, key, leaving, replaced
 
 _REACHES: Mapping[str, tuple[float, float]] = MappingProxyType(
     {"Yaw": (-REACH_YAW, REACH_YAW), "Pitch": (REACH_DOWN, REACH_UP)}
@@ -157,7 +157,7 @@ class Expander:
             up, down = max(up * share, least), max(down * share, least)
             late = min(late, 0.3 * (end - start))
         late = min(late, 0.3 * (end - start))
-        begin = begin.model_copy(update={"time": exact(start + late)})
+        begin = replaced(begin, time=start + late)
         top = start + late + up
         fall_from = max(end - down, top + 0.001)
         held = ()
@@ -233,23 +233,24 @@ class Expander:
 
     def _heading(self, move: Move, axis: str) -> Heading:
         """Where the head is to point meanwhile, as far as eyes can expect it from what they know themselves."""
-        courses = []
-        for other in self.moves or (move,):
-            gesture = self.gestures.gestures.get(other.act.name)
-            if gesture is None or gesture.aim is None or "head" not in other.act.regions:
-                continue
-            goal = goal_of(other.act, gesture.aim)[0 if axis == "Yaw" else 1] * other.act.strength * other.size
-            head = head_part(gesture.aim, goal, head=True)
-            if gesture.aim.who == "eyes":
-                low, high = _REACHES[axis]
-                head = goal - min(max(goal - head, low), high)
-            if head:
-                courses.append(course_of(self._turned(other, gesture, gesture.aim, axis, head)))
+        courses = [course for other in self.moves or (move,) if (course := self.course(other, axis)) is not None]
         expected = sum(course.at(0.0) for course in courses)
         left = self.begins.get(f"head{axis}", expected) - expected
         if abs(left) > _DRIFT:
             courses.append(Course(-1.0, 0.5, left, 0.0, max(0.7, abs(left) / 35)))
         return Heading(tuple(courses))
+
+    def course(self, move: Move, axis: str) -> Course | None:
+        """How the head is expected to turn for a move, on "Yaw" or "Pitch"; None if it does not."""
+        gesture = self.gestures.gestures.get(move.act.name)
+        if gesture is None or gesture.aim is None or "head" not in move.act.regions:
+            return None
+        goal = goal_of(move.act, gesture.aim)[0 if axis == "Yaw" else 1] * move.act.strength * move.size
+        head = head_part(gesture.aim, goal, head=True)
+        if gesture.aim.who == "eyes":
+            low, high = _REACHES[axis]
+            head = goal - min(max(goal - head, low), high)
+        return course_of(self._turned(move, gesture, gesture.aim, axis, head)) if head else None
 
     def _led(self, move: Move, axis: str, goal: float, heading: Heading, source: Source) -> Iterator[Layer]:
         """The eyes' part where the head turns as well: they are there first, and hold their target while it comes."""
@@ -269,10 +270,11 @@ class Expander:
         gone = line[-1].time if leave is not None else _NEVER
         released = (gone - 0.02, gone) if home else (line[-2].time, gone)
         under, covers = gesture.aim is not None and gesture.aim.who == "head", (line[0].time, line[1].time, *released)
+        sunk = [lowered(-one.value) for one in line] if axis == "Pitch" else []
+        lids = tuple([replaced(one, value=lid) for one, lid in zip(line, sunk, strict=True)]) if any(sunk) else ()
         for side in SIDES:
             yield Layer(f"eye{axis}{side}", tuple(line), source, covers=covers, under=under)
-            if axis == "Pitch" and any(lowered(-one.value) for one in line):
-                lids = tuple(one.model_copy(update={"value": exact(lowered(-one.value))}) for one in line)
+            if lids:
                 yield Layer(f"eyeBlink{side}", lids, source)
 
     def _points(self, move: Move) -> bool:
@@ -320,15 +322,15 @@ def wandering_layers(plan: Wandering, wander: Wander, lively: Liveliness | None 
     profile: Mode = lively.saccade if lively and wander.jump else "min_jerk"
     source = Source(gesture=f"idle {plan.name}")
     for name, size in wander.channels.items():
-        for channel in both_sides(name):
-            keys = [key(min(plan.steps[0][0], 0.0), 0, "hold")] if plan.steps else []
-            for start, takes, share in plan.steps:
-                if start > keys[-1].time + 0.002:
-                    keys.append(key(start, keys[-1].value, profile))
-                else:
-                    keys[-1] = keys[-1].model_copy(update={"mode": profile})
-                keys.append(key(max(start + takes, keys[-1].time + 0.01), share * size, "hold"))
-            if len(keys) > 1:
+        keys = [key(min(plan.steps[0][0], 0.0), 0, "hold")] if plan.steps else []
+        for start, takes, share in plan.steps:
+            if start > keys[-1].time + 0.002:
+                keys.append(key(start, keys[-1].value, profile))
+            else:
+                keys[-1] = leaving(keys[-1], profile)
+            keys.append(key(max(start + takes, keys[-1].time + 0.01), share * size, "hold"))
+        if len(keys) > 1:
+            for channel in both_sides(name):
                 yield Layer(channel, tuple(keys), source, passing=True)
 
 

@@ -7,7 +7,8 @@ from the act and the seed of its move alone: it goes on over a beat's end.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from agents.chance import Chance
 from agents.performance import Move
@@ -23,7 +24,7 @@ _UNHURRIED = 1.2
 """Seconds of an act from which on its parts take all their time to follow each other."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Flesh:
     """What is added to one move.
 
@@ -38,6 +39,12 @@ class Flesh:
     move: Move
     gesture: Gesture
     soonest: float
+    _drawn: dict[tuple[str, str], tuple[float, float]] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _turns: list[tuple[float, float]] = field(init=False, repr=False, compare=False, default_factory=list)
+
+    @cached_property
+    def _stirring(self) -> Chance:
+        return Chance("held", self.move.seed)
 
     @property
     def flashes(self) -> bool:
@@ -53,7 +60,7 @@ class Flesh:
         if self.flashes:
             hurried *= 0.3
         ready = self.lively.ready * 0.6 if self.gesture.prepare else 0.0
-        chance = Chance("late", self.move.seed, _part(channel)).share() * self.lively.spread
+        chance = self._lots("late", channel)[0] * self.lively.spread
         if self.gesture.lag:
             return (ready + chance) * hurried
         return (ready + self.lively.lag(channel) - self.soonest + chance) * hurried
@@ -75,12 +82,12 @@ class Flesh:
         if known.unit == "cm" or (channel.startswith("eyeBlink") and value > _SHUT) or until - top < takes + _ROOM:
             return ()
         # All parts turn at the same times, each by its own share: one breath goes through the whole shape.
-        chance, own = Chance("held", self.move.seed), Chance("held", self.move.seed, _part(channel)).between(0.6, 1)
+        own = 0.6 + (1 - 0.6) * self._lots("held", channel)[0]
         at, level = top + takes, value * (1 - share)
         keys = [key(at, level, "smooth")]
         while True:
-            at += chance.between(*self.lively.every)
-            goal = chance.between(0.35, 1) if len(keys) % 2 else chance.between(-0.2, 0.35)
+            after, goal = self._turn(len(keys) - 1)
+            at += after
             if at > until - _ROOM:
                 break
             level = value * (1 - share - self.lively.stir * own * goal)
@@ -91,10 +98,26 @@ class Flesh:
         """When a part is let go, and how long it then takes, each part in its own time."""
         if self.flashes or self.gesture.aim or self.gesture.lasts is not None:
             return at, takes
-        chance = Chance("let go", self.move.seed, _part(channel))
-        sooner = self.lively.release * chance.share()
-        length = max(takes * chance.between(0.88, 1.06), least)
+        release, slower = self._lots("let go", channel)
+        sooner = self.lively.release * release
+        length = max(takes * (0.88 + (1.06 - 0.88) * slower), least)
         return max(at - min(sooner, 0.25 * takes), top + 0.001), length
+
+    def _lots(self, purpose: str, channel: str) -> tuple[float, float]:
+        """Two chances of a part, alike on both sides of the face."""
+        drawn = (purpose, _part(channel))
+        if drawn not in self._drawn:
+            chance = Chance(purpose, self.move.seed, drawn[1])
+            self._drawn[drawn] = chance.share(), chance.share()
+        return self._drawn[drawn]
+
+    def _turn(self, number: int) -> tuple[float, float]:
+        """How long after the one before what is held turns for a time, and where it goes then."""
+        while number >= len(self._turns):
+            after = self._stirring.between(*self.lively.every)
+            low, high = (-0.2, 0.35) if len(self._turns) % 2 else (0.35, 1)
+            self._turns.append((after, self._stirring.between(low, high)))
+        return self._turns[number]
 
 
 def _part(channel: str) -> str:

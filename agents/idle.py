@@ -7,16 +7,19 @@ over a beat's end as if there were none. It is proposed and negotiated like ever
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.chance import Chance
+from agents.expansion import Expander
+from agents.layers import pace_of
 from agents.performance import Move, Wandering
-from agents.pointing import HEAD_PACE, SOON, goal_of, head_part
+from agents.pointing import SOON, Course, goal_of
 from configs.emotions import EmotionTable
-from configs.gestures import Behaviour, Blinks, Catalogue, Gesture, Wander
+from configs.gestures import Behaviour, Blinks, Catalogue, Cycle, Gesture, Wander
 from protocol.brief import Act, Beat
 from protocol.channels import Region
+from protocol.constraints import HALF_CLOSED
 from protocol.gaze import saccade_seconds
 from protocol.keyframes import exact
 
@@ -28,6 +31,13 @@ _SETTLES = 0.05
 """Seconds that a pair of blinks needs beyond its two, so that neither is squeezed."""
 _NEAR = 0.7
 """Seconds around a blink that goes with a shift of gaze in which none comes by itself."""
+_LIDS = ("eyeBlink", "eyeBlinkLeft", "eyeBlinkRight")
+_APART = 0.25
+"""Seconds that a blink keeps from what else the lids do."""
+_USES = 0.4
+"""Level of the lids from which an act uses them."""
+_RESTED = 1.0
+"""Seconds without a blink after eyes were shut for longer than one: there is nothing to wet yet (our judgement)."""
 _NEVER = 1e6
 """Seconds, later than any take ends."""
 
@@ -39,11 +49,13 @@ class Scene:
     Attributes:
         gestures, emotions: the tables that its acts name.
         begins: the value that each channel begins with.
+        moves: how the eyes perform those acts, as far as that is known; the others are taken as they are asked for.
     """
 
     gestures: Catalogue
     emotions: EmotionTable
     begins: Mapping[str, float]
+    moves: Sequence[Move] = ()
 
 
 def idle_motion(
@@ -111,7 +123,7 @@ def _attuned(behaviour: Behaviour, beat: Beat, scene: Scene, moves: list[Move], 
     """
     blinks = behaviour.idle.blinks
     result: list[Move] = []
-    for start, sure in _evoked(blinks, beat, scene, Chance(*labels, "evoked", beat.start)):
+    for start, sure in _evoked(behaviour, beat, scene, Chance(*labels, "evoked", beat.start)):
         if sure and not _quiet(beat, start, start + BLINK_SECONDS) and start + BLINK_SECONDS <= exact(beat.end - beat.start):
             result.append(blink(start, start + BLINK_SECONDS))
     more = max((rate for _, _, rate in _rates(blinks, beat, scene)), default=blinks.rest) - blinks.rest
@@ -147,18 +159,19 @@ def _rate_at(blinks: Blinks, beat: Beat, scene: Scene, time: float) -> float:
     return max(rates, key=lambda rate: max(rate / blinks.rest, blinks.rest / rate), default=blinks.rest)
 
 
-def _evoked(blinks: Blinks, beat: Beat, scene: Scene, chance: Chance) -> Iterator[tuple[float, bool]]:
+def _evoked(behaviour: Behaviour, beat: Beat, scene: Scene, chance: Chance) -> Iterator[tuple[float, bool]]:
     """When the gaze is to shift, a little sooner, and whether a blink goes with it.
 
     The line of sight goes from one target to the next, home in between; head and eyes together make a shift.
     """
+    blinks = behaviour.idle.blinks
     if blinks.on_shift is None:
         return
     perhaps, surely = blinks.on_shift
     turn, lift = scene.begins["headYaw"], scene.begins["headPitch"]
     at = (turn + scene.begins["eyeYawLeft"], lift + scene.begins["eyePitchLeft"])
     head = turn
-    for time, target, turned in _targets(beat, scene):
+    for time, target, turned in _targets(behaviour, beat, scene):
         sides, height = abs(target[0] - at[0]), abs(target[1] - at[1])
         apart = max(sides, height) + 0.4 * min(sides, height)  # near enough to a distance, and no square root
         chances = (apart - perhaps) / (surely - perhaps)
@@ -167,19 +180,22 @@ def _evoked(blinks: Blinks, beat: Beat, scene: Scene, chance: Chance) -> Iterato
         at, head = target, turned
 
 
-def _targets(beat: Beat, scene: Scene) -> list[tuple[float, tuple[float, float], float]]:
+def _targets(behaviour: Behaviour, beat: Beat, scene: Scene) -> list[tuple[float, tuple[float, float], float]]:
     """(when, yaw and pitch in the world, yaw of the head) of everything that is looked or turned at, and of going home."""
     asked, seconds = [], exact(beat.end - beat.start)
-    for act in sorted(beat.acts, key=lambda act: act.start):
-        gesture = scene.gestures.gestures.get(act.name)
+    moves = [*scene.moves, *(Move(act=act) for act in beat.acts if all(act != move.act for move in scene.moves))]
+    expander = Expander(scene.gestures, scene.emotions, "eyes", seconds, behaviour.liveliness, tuple(moves))
+    for move in sorted(moves, key=lambda move: move.act.start):
+        act, gesture = move.act, scene.gestures.gestures.get(move.act.name)
         if gesture is None or gesture.aim is None or not {"eyes", "head"} & set(act.regions):
             continue
         yaw, pitch = goal_of(act, gesture.aim)
-        yaw, pitch = yaw * act.strength, pitch * act.strength
-        turned = head_part(gesture.aim, yaw, head=True) if "head" in act.regions else 0.0
-        leaves, back = _leaves(act, gesture, turned)
+        yaw, pitch = (degrees * act.strength * move.size for degrees in (yaw, pitch))
+        courses = {axis: course for axis in ("Yaw", "Pitch") if (course := expander.course(move, axis)) is not None}
+        leaves, back = _leaves(move, gesture, behaviour, list(courses.values()))
         if gesture.lasts is None and act.end >= seconds:
             leaves = max(leaves, seconds)  # it is left for the next beat to release
+        turned = courses["Yaw"].size if "Yaw" in courses else 0.0
         asked.append((act.start, leaves, back, (yaw, pitch), turned))
     found: list[tuple[float, tuple[float, float], float]] = []
     if not any(start <= 0 < leaves for start, leaves, *_ in asked):
@@ -193,16 +209,58 @@ def _targets(beat: Beat, scene: Scene) -> list[tuple[float, tuple[float, float],
     return found
 
 
-def _leaves(act: Act, gesture: Gesture, turned: float) -> tuple[float, float]:
-    """When the gaze leaves what an act points at, as the head begins to go back, and how long that takes."""
-    end = act.end if gesture.lasts is None else min(act.end, act.start + gesture.lasts / act.speed)
-    if not turned:
-        return end, 0.0
-    up, down = gesture.onset + abs(turned) / HEAD_PACE, gesture.offset + abs(turned) / HEAD_PACE
-    length = (end - act.start) * act.speed
-    # By half before the act is over, if there is time for it.
-    stays = length - down / 2 if length > up + down else length * up / (up + down)
-    return act.start + stays / act.speed, down / act.speed
+def _leaves(move: Move, gesture: Gesture, behaviour: Behaviour, courses: Sequence[Course]) -> tuple[float, float]:
+    """When the gaze leaves what a move points at, a little before the head begins to go back, and how long that takes."""
+    act = move.act
+    backs = [(course.back, course.back_seconds) for course in courses if course.back is not None]
+    if not backs:
+        return act.end if gesture.lasts is None else min(act.end, act.start + gesture.lasts / pace_of(move)), 0.0
+    after = behaviour.liveliness.head_after / pace_of(move) if behaviour.liveliness else 0.0
+    back, seconds = min(backs)
+    return back - after, seconds
+
+
+def lids_taken(
+    catalogue: Catalogue, acts: Iterable[Act], begins: Mapping[str, float] | None = None
+) -> list[tuple[float, float]]:
+    """When the lids do something else, so that no blink comes by itself: (start, end) in seconds of the beat.
+
+    Args:
+        catalogue: the gestures that acts name.
+        acts: those that the eyes perform.
+        begins: the value that each channel begins with; lids that are shut by then have just been closed for long. None if
+            that does not matter.
+    """
+    taken = []
+    if begins is not None and min(begins["eyeBlinkLeft"], begins["eyeBlinkRight"]) > HALF_CLOSED:
+        taken.append((0.0, _RESTED))
+    for act in acts:
+        gesture = catalogue.gestures.get(act.name)
+        if gesture is None:
+            continue
+        held = 0.0 if gesture.lasts else _most(gesture.levels)
+        if max(_most(gesture.levels), _peak(gesture.cycle)) >= _USES:
+            shut = held * min(act.strength, 1.0) > HALF_CLOSED
+            taken.append((act.start - _APART, act.end + (_RESTED if shut else _APART)))
+    return taken
+
+
+def is_clear(act: Act, taken: Sequence[tuple[float, float]]) -> bool:
+    """Whether a blink comes while the lids do nothing else."""
+    return not any(start < act.end and act.start < end for start, end in taken)
+
+
+def _most(levels: Mapping[str, float]) -> float:
+    """How far levels shut the lids, 0 to 1."""
+    return max(levels.get(name, 0.0) for name in _LIDS)
+
+
+def _peak(cycle: Cycle | None) -> float:
+    """How far a repetition shuts the lids, 0 to 1."""
+    if cycle is None:
+        return 0.0
+    keys = [value for name in _LIDS for _, value in cycle.keys.get(name, ())]
+    return max((*keys, *map(_most, cycle.variants)), default=0.0)
 
 
 def blink(start: float, end: float, size: float = 1.0, count: int = 1, seed: int = 0) -> Move:

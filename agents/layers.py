@@ -13,15 +13,12 @@ from types import MappingProxyType
 from agents.performance import Move
 from configs.gestures import Gesture
 from protocol.brief import Act
-from protocol.channels import CHANNELS
+from protocol.channels import CHANNELS, OPPOSITE, TURNED
 from protocol.gaze import saccade_seconds
 from protocol.keyframes import Keyframe, Source
 
 _KNEE = 0.85
 """Coefficients above this are eased toward 1 instead of being cut off there."""
-SWAPPED = {"jawLeft": "jawRight", "jawRight": "jawLeft", "mouthLeft": "mouthRight", "mouthRight": "mouthLeft"}
-TURNED = ("headYaw", "headRoll", "headX", "eyeYawLeft", "eyeYawRight")
-"""Channels whose sign says a side."""
 _QUICKEST: Mapping[str, tuple[float, float, float]] = MappingProxyType(
     {
         "lid": (0.005, 0.07, 0.2),
@@ -62,10 +59,12 @@ class Layer:
 
 
 def pace_of(move: Move) -> float:
+    """How quickly a move is performed: a factor on the gesture's own pace, from what is asked for and from chance."""
     return move.act.speed * move.pace
 
 
 def lateness(channel: str, move: Move) -> float:
+    """Seconds by which a channel sets out after its twin on the other side; 0 for eyes, which turn together."""
     if channel.startswith(("eyeYaw", "eyePitch")):
         return 0.0
     if channel.endswith("Left"):
@@ -91,7 +90,7 @@ def one_sided(levels: Mapping[str, float], act: Act, gesture: Gesture) -> dict[s
         if paired and channel.endswith(other) and not channel.startswith(("eyeYaw", "eyePitch")):
             continue
         if gesture.sides == "one" and act.side == "right":
-            result[SWAPPED.get(channel, channel)] = -level if channel in TURNED else level
+            result[OPPOSITE.get(channel, channel)] = -level if channel in TURNED else level
         else:
             result[channel] = level * _ALONE.get(channel, 1.0)
     return result
@@ -111,6 +110,7 @@ def reached(channel: str, level: float, move: Move) -> float:
 
 
 def is_eye_angle(channel: str) -> bool:
+    """Whether a channel says where an eye points."""
     return channel.startswith(("eyeYaw", "eyePitch"))
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from configs.gestures import Aim
 from protocol.brief import Act
 from protocol.gaze import saccade_seconds
-from protocol.keyframes import Keyframe, Mode, key
+from protocol.keyframes import Keyframe, Mode, key, leaving
 
 HEAD_PACE = 70.0
 """Degrees per second by which a larger turn of the head takes longer; people turn at 50 to 100."""
@@ -132,25 +132,25 @@ def eyes_ahead(
             target = goal
         else:
             _add(keys, time, _within(target - head.at(time), reach))
-    keys[-1] = keys[-1].model_copy(update={"mode": "hold"})
+    keys[-1] = leaving(keys[-1], "hold")
     if leave is None:
         return keys
     if not home:
         _jump(keys, leave, lambda _: 0.0, profile)
-        keys[-1] = keys[-1].model_copy(update={"mode": "hold"})
+        keys[-1] = leaving(keys[-1], "hold")
         return keys
     # The line of sight goes home first, the head after it.
     _jump(keys, leave, lambda time: _within(-head.at(time), reach), profile)
     for time in head.times:
         _add(keys, time, _within(-head.at(time), reach))
-    keys[-1] = keys[-1].model_copy(update={"value": 0.0, "mode": "hold"})
+    keys[-1] = key(keys[-1].time, 0.0, "hold")
     return keys
 
 
 def _jump(keys: list[Keyframe], start: float, where: Callable[[float], float], profile: Mode) -> None:
     """Add a saccade to where the eyes are to be when they land, as early as what is before it allows."""
     _add(keys, start, keys[-1].value)
-    keys[-1] = keys[-1].model_copy(update={"mode": profile})
+    keys[-1] = leaving(keys[-1], profile)
     start = keys[-1].time
     takes = saccade_seconds(abs(where(start) - keys[-1].value))
     keys.append(key(start + takes, where(start + takes), "smooth"))

@@ -12,21 +12,18 @@ import contextlib
 import threading
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from pydantic import ValidationError
 
 from agents.chance import Chance
-from agents.composition import compose
 from agents.doing_more import done_more, is_of_critic
 from agents.exchange import NOTHING, Exchange, Known
-from agents.expansion import Expander, drawn_layer, left_over, wandering_layers
-from agents.idle import Scene, blink, idle_motion
-from agents.keeping import eased, parent_track, spliced
-from agents.layers import Layer
+from agents.idle import Scene, blink, idle_motion, is_clear, lids_taken
 from agents.performance import Move, Performance
+from agents.tracks import Composer
 from configs.tables import Tables
 from protocol.brief import Act, Beat, Brief
 from protocol.channels import CHANNELS, INDEX, REGIONS, Region
@@ -35,7 +32,7 @@ from protocol.keyframes import Track, exact
 from protocol.messages import OF_CRITIC, BeatOpened, Decided, RoundOpened, TakeOpened, Vector, Violation, digest
 from protocol.region import Judge, Judged, Propose, Revision, Thought
 from protocol.repair import repair_tracks, violations
-from protocol.ruling import keep
+from protocol.ruling import resting
 from protocol.timeline import RATE, View, last_values, view
 
 IDLE = "idle"
@@ -176,6 +173,11 @@ class RegionAgent:
         self._planner_for = planner_for
         self._judgements = judgements
         self._planner: tuple[str, Planner] | None = None
+        self._composer = Composer(region, tables)
+        constraints = tables.constraints
+        self._touching = frozenset(check.rule.id for check in constraints.touching(region))
+        self._own_checks = constraints.within(region)
+        self._yielding_checks = tuple(check for check in constraints.hard if check.rule.yields == region)
         self._lock = threading.Lock()  # what is foreseen may come while it thinks
 
     def propose(self, asked: Propose) -> Thought:
@@ -194,8 +196,7 @@ class RegionAgent:
         """What a vector breaks that touches this region, and a revised track if this region is to yield."""
         round_, beat = asked.round, asked.beat
         seen, found = self._judgements.of(beat, round_.vector, round_.tracks)
-        touching = {(check.rule.id) for check in self._tables.constraints.touching(self._region)}
-        mine = [v for v in found if v.constraint in touching and self._concerns(v)]
+        mine = [v for v in found if v.constraint in self._touching and self._concerns(v)]
         # What others objected to on the same vector is taken up as well: they may see what this region does not.
         named = [o.violation for o in round_.objections if o.violation.yields == self._region and _stands(asked)]
         broken = tuple(sorted({v.order: v for v in (*named, *mine)}.values(), key=lambda v: v.order))
@@ -216,6 +217,7 @@ class RegionAgent:
         """The take is over."""
         with self._lock:
             planner, self._planner = self._planner, None
+        self._composer.forget()
         if planner is not None:
             planner[1].close()
 
@@ -308,55 +310,13 @@ class RegionAgent:
         beat = question.beat
         seconds = exact(beat.intent.end - beat.intent.start)
         start = last_values(beat.end_state)
-        track = self._unrepaired(question, performance, start, seconds)
-        constraints = self._tables.constraints
-        checks = list(constraints.within(self._region))
-        if peers is not None:
-            checks += [check for check in constraints.hard if check.rule.yields == self._region]
-        tracks = tuple(
-            track if region == self._region else (peers[region] if peers else keep(region, start)) for region in REGIONS
-        )
+        track = self._composer.track(question.opened, beat, performance, start)
+        checks = self._own_checks if peers is None else self._own_checks + self._yielding_checks
+        others = peers or resting(beat.end_state)
+        tracks = tuple(track if region == self._region else others[region] for region in REGIONS)
         note = "yielded to " + ", ".join(performance.yielding) if performance.yielding else "kept within the region's own rules"
         repaired = repair_tracks(beat.end_state, tracks, seconds, checks, (self._region,), note)
         return repaired[REGIONS.index(self._region)]
-
-    def _unrepaired(self, question: Question, performance: Performance, start: Mapping[str, float], seconds: float) -> Track:
-        """What is performed, before any rule is looked at; in a revision it begins and ends with what the parent did."""
-        intent, opened = question.beat.intent, question.opened
-        if intent.origin is None or opened.parent is None:
-            return performed(self._tables, performance, intent, start)
-        before = opened.parent.brief.beats[intent.origin.beat]
-        was = exact(before.end - before.start)
-        old = eased(parent_track(opened, intent.origin, self._region), start, was)
-        if performance.kept:
-            return old
-        return spliced(old, performed(self._tables, performance, intent, start), intent.origin, was, seconds)
-
-
-def performed(tables: Tables, performance: Performance, intent: Beat, start: Mapping[str, float]) -> Track:
-    """Keyframes for a performance, whatever rules they break.
-
-    Args:
-        tables: catalogue, states and behaviour.
-        performance: what is performed.
-        intent: the beat.
-        start: the value that each channel begins with.
-    """
-    region = performance.region
-    seconds, lively = exact(intent.end - intent.start), tables.behaviour.liveliness
-    begins = left_over(tables.gestures, tables.emotions, intent, start)
-    expander = Expander(tables.gestures, tables.emotions, region, seconds, lively, performance.moves, begins)
-    return compose(region, _layers(tables, expander, performance), start, intent)
-
-
-def _layers(tables: Tables, expander: Expander, performance: Performance) -> Iterator[Layer]:
-    for move in performance.moves:
-        yield from expander.layers(move)
-    for plan in performance.wandering:
-        wander = tables.behaviour.idle.wander[plan.name]
-        if wander.region == performance.region:
-            yield from wandering_layers(plan, wander, tables.behaviour.liveliness)
-    yield from map(drawn_layer, performance.curves)
 
 
 class LexiconRegion:
@@ -383,9 +343,10 @@ class LexiconRegion:
         moves = self.asked(region, intent, question.opened.seed)
         if IDLE not in question.opened.flags:
             return Performance(region=region, moves=tuple(moves))
-        scene = Scene(self._tables.gestures, self._tables.emotions, last_values(question.beat.end_state))
+        scene = Scene(self._tables.gestures, self._tables.emotions, last_values(question.beat.end_state), moves)
         extra, wandering = idle_motion(region, self._tables.behaviour, intent, *labels, scene=scene)
-        extra = [move for move in extra if not any(_lids_busy(other.act, move.act) for other in moves)]
+        taken = lids_taken(self._tables.gestures, [move.act for move in moves], scene.begins)
+        extra = [move for move in extra if is_clear(move.act, taken)]
         return Performance(region=region, moves=(*moves, *extra), wandering=tuple(wandering))
 
     def asked(self, region: Region, intent: Beat, seed: int) -> list[Move]:
@@ -444,6 +405,7 @@ class LexiconRegion:
         blinks = self._tables.behaviour.idle.blinks
         half = RATE // 2
         yaw, closed = seen.samples[INDEX["headYaw"]], lids(seen.samples)
+        taken = lids_taken(self._tables.gestures, [move.act for move in moves])
         found: list[Move] = []
         frame = seen.first
         while frame + half < seen.last:
@@ -455,20 +417,10 @@ class LexiconRegion:
                 start = max((frame - seen.first) / RATE - blinks.lead, 0.0)
                 candidate = blink(start, start + 0.3)
                 quiet = any(still.start < start + 0.3 and start < still.end for still in intent.stills)
-                if not quiet and not any(_lids_busy(move.act, candidate.act) for move in moves):
+                if not quiet and is_clear(candidate.act, taken):
                     found.append(candidate)
             frame += 2 * half
         return found
-
-
-_LID_ACTS = frozenset(
-    {"blink", "slow_blink", "wink", "close_eyes", "squeeze_eyes", "fall_asleep", "wake_up", "sneeze", "droop_lids", "cough"}
-)
-
-
-def _lids_busy(act: Act, other: Act) -> bool:
-    """Whether an act uses the lids while another, a blink, would."""
-    return act.name in _LID_ACTS and act.start - 0.25 < other.end and other.start < act.end + 0.25
 
 
 def _stands(asked: Judge) -> bool:

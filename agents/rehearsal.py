@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from agents.regions import LexiconRegion, Question, performed
+from agents.regions import LexiconRegion, Question
+from agents.tracks import performed
 from configs.tables import Tables
 from protocol.brief import Brief
 from protocol.channels import REGIONS

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 from agents.chance import Chance
-from agents.layers import SWAPPED, TURNED, Layer, is_eye_angle, lateness, least_seconds, one_sided, reached
+from agents.layers import Layer, is_eye_angle, lateness, least_seconds, one_sided, reached
 from agents.performance import Move
 from configs.gestures import Cycle, Gesture, Liveliness
-from protocol.channels import CHANNELS, Region, both_sides
+from protocol.channels import CHANNELS, OPPOSITE, TURNED, Region, both_sides
 from protocol.gaze import saccade_seconds
 from protocol.keyframes import Source, key
 
@@ -73,7 +73,7 @@ def repeated(
             size, burst, done = 1.0, chance.whole(*cycle.count), 0
     levels = one_sided(dict.fromkeys(points, 1.0), act, gesture)
     for channel, sign in levels.items():
-        name = SWAPPED.get(channel, channel) if act.side == "right" and gesture.sides == "one" else channel
+        name = OPPOSITE.get(channel, channel) if act.side == "right" and gesture.sides == "one" else channel
         if CHANNELS[channel].region == region:
             yield _cycled(move, channel, points[name], sign, source)
 
@@ -102,7 +102,7 @@ def _through_keys(
 ) -> None:
     """One repetition of a cycle that goes through keys, added to the points (time, value) of every channel that it moves."""
     for name, keys in cycle.keys.items():
-        for channel in both_sides(SWAPPED.get(name, name) if turned else name):
+        for channel in both_sides(OPPOSITE.get(name, name) if turned else name):
             sign = -1.0 if turned and channel in TURNED else 1.0
             line = points.setdefault(channel, [])
             line += [(at + share * length, sign * strength * value) for share, value in keys]

@@ -5,12 +5,16 @@ Digests are taken over it and messages travel in it, so equal values have equal 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 import msgpack
 
-from protocol.keyframes import Curve, Frozen
+from protocol.keyframes import Curve, Frozen, Track
+from protocol.remembering import Remembered
+
+_MOST_TRACKS = 32  # of the beat that is negotiated: four regions, a few rounds
 
 
 def pack(value: Any) -> bytes:
@@ -20,8 +24,33 @@ def pack(value: Any) -> bytes:
         TypeError: something in it is neither.
         UnicodeEncodeError: a text in it has no UTF-8 form.
     """
+    return _packed_track(value) if type(value) is Track else _packed(value)
+
+
+def _packed(value: Any) -> bytes:
     data: bytes = msgpack.packb(_in_order(value), default=fields)
     return data
+
+
+# A track is packed for its digest, in the message that proposes it and in every round that it is part of.
+_packed_track: Remembered[Track, bytes] = Remembered(_packed, _MOST_TRACKS)
+
+
+def pack_map(held: Mapping[str, Any]) -> bytes:
+    """As :func:`pack` does it with a dict, a track in it or in one of its tuples at most once however often that is packed.
+
+    Raises:
+        TypeError, UnicodeEncodeError: as there.
+    """
+    parts = [msgpack.Packer().pack_map_header(len(held))]
+    for name in sorted(held):
+        value = held[name]
+        parts.append(pack(name))
+        if type(value) is tuple and value and type(value[0]) is Track:
+            parts += [msgpack.Packer().pack_array_header(len(value)), *map(pack, value)]
+        else:
+            parts.append(pack(value))
+    return b"".join(parts)
 
 
 def fields(value: Any) -> dict[str, Any]:

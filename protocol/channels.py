@@ -33,6 +33,14 @@ PRECEDENCE: tuple[Region, ...] = ("head", "mouth", "eyes", "brows")
 
 SIDES: tuple[str, str] = ("Left", "Right")
 
+OPPOSITE: Mapping[str, str] = MappingProxyType(
+    {"jawLeft": "jawRight", "jawRight": "jawLeft", "mouthLeft": "mouthRight", "mouthRight": "mouthLeft"}
+)
+"""The coefficients whose name says a direction of one organ and not a side of the face, each with the other way."""
+
+TURNED = frozenset({"headYaw", "headRoll", "headX", "eyeYawLeft", "eyeYawRight"})
+"""Channels whose sign says a side: seen in a mirror they change it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Channel:
@@ -58,12 +66,10 @@ class Channel:
     def stem(self) -> str:
         """The name without its side."""
         for side in SIDES:
-            if self.name.endswith(side) and self.name not in _UNPAIRED:
+            if self.name.endswith(side) and self.name not in OPPOSITE:
                 return self.name.removesuffix(side)
         return self.name
 
-
-_UNPAIRED = frozenset({"jawLeft", "jawRight", "mouthLeft", "mouthRight"})  # a direction of one organ, not a side
 
 _COEFFICIENTS: tuple[str, ...] = (
     *(f"eye{what}{side}" for side in SIDES for what in ("Blink", "LookDown", "LookIn", "LookOut", "LookUp", "Squint", "Wide")),
@@ -122,7 +128,7 @@ def both_sides(name: str) -> tuple[str, ...]:
     """
     if name in CHANNELS:
         return (name,)
-    return tuple(name + side for side in SIDES if name + side in CHANNELS and name + side not in _UNPAIRED)
+    return tuple(name + side for side in SIDES if name + side in CHANNELS and name + side not in OPPOSITE)
 
 
 # The range of eye angles that a look coefficient of 1 stands for, measured on ARKit capture: 35 degrees sideways and down,

@@ -50,6 +50,7 @@ SLOWEST = 24
 """Frames per second of the slowest rate at which a motion is to keep its constraints."""
 _CHORDS = (60, 30)
 """Frames per second at which a motion is likely to be sampled before another program joins the frames by straight lines."""
+_DRIVEN = (Ceiling, Floor, Follows)
 LIDS_SHUT = 0.6
 """Lids past this hide a sweep of the gaze."""
 HALF_CLOSED = 0.5
@@ -84,6 +85,23 @@ class Check:
     def regions(self) -> frozenset[Region]:
         """The regions whose channels it reads."""
         return frozenset(CHANNELS[name].region for name in self.rule.names())
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The channels that it reads."""
+        return frozenset(self.rule.names())
+
+    @cached_property
+    def terms(self) -> tuple[tuple[int, float], ...]:
+        """The rows of what it adds up, or of its driver, with their weights; none if it does neither."""
+        rule = self.rule
+        weights = rule.weights if isinstance(rule, (Sum, Between)) else rule.driver if isinstance(rule, _DRIVEN) else {}
+        return tuple((INDEX[name], weight) for name, weight in weights.items())
+
+    @cached_property
+    def derived(self) -> bool:
+        """Whether it bounds nothing but what is read off other channels."""
+        return all(CHANNELS[name].derived for name in bounded(self.rule))
 
     @cached_property
     def region(self) -> Region:
@@ -143,7 +161,7 @@ class Check:
             rates = speeds(rows, rate) if isinstance(rule, Speed) else accelerations(rows, rate)
             for row in np.flatnonzero((rates > limit).any(axis=1)):
                 yield Measure((restless[row],), rates[row], np.full_like(rates[row], rule.max), rates[row] - rule.max)
-        elif isinstance(rule, (Ceiling, Floor, Follows)):
+        elif isinstance(rule, _DRIVEN):
             # At other rates "so many seconds" is rounded to frames: by half of one at 24 frames per second at most.
             sustained = max(int((rule.sustained - 0.5 / SLOWEST) * rate), 0) if strict else round(rule.sustained * rate)
             driver = weighted(samples, rule.driver)
@@ -252,7 +270,7 @@ class Constraints:
 
 def bounded(rule: Rule) -> tuple[str, ...]:
     """The channels that a rule bounds, its driver left out."""
-    return rule.channels if isinstance(rule, (Ceiling, Floor, Follows)) else rule.names()
+    return rule.channels if isinstance(rule, _DRIVEN) else rule.names()
 
 
 def weighted(samples: Samples, weights: Mapping[str, float]) -> Samples:
@@ -275,14 +293,24 @@ def piecewise(driver: Samples, points: tuple[tuple[float, float], ...]) -> Sampl
 
 def earlier(rows: Samples, frames: float) -> Samples:
     """What a motion was so many frames before, by straight lines between frames; before the start the first value held."""
-    count = rows.shape[-1]
     whole = int(frames)
     share = frames - whole
-    nearer: Samples = rows[..., np.maximum(np.arange(count) - whole, 0)]
+    nearer = _shifted(rows, whole)
     if share < 1e-9:
         return nearer
-    further = rows[..., np.maximum(np.arange(count) - whole - 1, 0)]
-    return nearer + (further - nearer) * share
+    return nearer + (_shifted(rows, whole + 1) - nearer) * share
+
+
+def _shifted(rows: Samples, frames: int) -> Samples:
+    """Rows so many whole frames later (earlier if below 0), the value at that end held."""
+    result = np.empty_like(rows)
+    if frames >= 0:
+        result[..., :frames] = rows[..., :1]
+        result[..., frames:] = rows[..., : max(rows.shape[-1] - frames, 0)]
+    else:
+        result[..., frames:] = rows[..., -1:]
+        result[..., :frames] = rows[..., -frames:]
+    return result
 
 
 def speeds(rows: Samples, rate: float) -> Samples:
@@ -333,19 +361,22 @@ def worst_on_chords(excess: Callable[..., Samples], rows: Sequence[Samples], rat
 
 def trailing_minimum(row: Samples, frames: int) -> Samples:
     """The smallest value over the last frames at each frame; before the start the first value held."""
-    result = row
-    for back in range(1, frames + 1):
-        result = np.minimum(result, row[np.maximum(np.arange(len(row)) - back, 0)])
-    return result
+    return _over(np.minimum, np.concatenate((np.full(frames, row[0]), row)), frames + 1)
 
 
 def nearby_maximum(row: Samples, frames: int) -> Samples:
     """The largest value within so many frames of each: without the dips that fewer frames a second may step over."""
-    result = row
-    at = np.arange(len(row))
-    for away in range(1, frames + 1):
-        result = np.maximum(result, np.maximum(row[np.maximum(at - away, 0)], row[np.minimum(at + away, len(row) - 1)]))
-    return result
+    return _over(np.maximum, np.concatenate((np.full(frames, row[0]), row, np.full(frames, row[-1]))), 2 * frames + 1)
+
+
+def _over(extreme: np.ufunc, row: Samples, width: int) -> Samples:
+    """The extreme of every so many neighbours: of twice as many each time, from those of half as many."""
+    seen = 1
+    while seen < width:
+        step = min(seen, width - seen)
+        row = extreme(row[step:], row[:-step])
+        seen += step
+    return row
 
 
 def gaze(samples: Samples) -> tuple[Samples, Samples]:

@@ -49,14 +49,25 @@ def monotone_slopes(spans: Floats, rises: Floats, holds: Flags) -> Floats:
     Returns:
         float64 [keys], per second; meaningless where no segment that moves begins or ends.
     """
+    return slopes_of_runs(spans, rises, *_runs(holds))
+
+
+def slopes_of_runs(spans: Floats, rises: Floats, starts: Indices, ends: Indices, lone_start: Flags, lone_end: Flags) -> Floats:
+    """What :func:`monotone_slopes` gives, from where the runs lie, for whoever knows that.
+
+    Args:
+        spans, rises: as there.
+        starts: int64 [runs], the keyframes at their starts, in order.
+        ends: int64 [runs], those at their ends.
+        lone_start, lone_end: bool [runs], whether the run is one segment long.
+    """
     secants = rises / spans
     slopes = np.zeros(rises.size)
-    before, after = secants[:-2], secants[1:-1]
-    inner = (((before > 0) & (after > 0)) | ((before < 0) & (after < 0))).nonzero()[0]
+    before, after, signs = secants[:-2], secants[1:-1], np.sign(secants)
+    inner = (signs[:-2] * signs[1:-1] > 0).nonzero()[0]
     h0, h1 = spans[inner], spans[inner + 1]
     w0, w1 = 2.0 * h1 + h0, h1 + 2.0 * h0
     slopes[inner + 1] = 1.0 / ((w0 / before[inner] + w1 / after[inner]) / (w0 + w1))
-    starts, ends, lone_start, lone_end = _runs(holds)
     near = np.concatenate((starts, ends - 1))
     far = np.concatenate((np.where(lone_start, starts, starts + 1), np.where(lone_end, ends - 1, ends - 2)))
     both = _end_slope(spans[near], spans[far], secants[near], secants[far])
@@ -67,8 +78,9 @@ def monotone_slopes(spans: Floats, rises: Floats, holds: Flags) -> Floats:
 def _end_slope(h0: Floats, h1: Floats, m0: Floats, m1: Floats) -> Floats:
     """One-sided slope from the nearest and the next segment's lengths and secants; the secant where both are the same."""
     slope = ((2.0 * h0 + h1) * m0 - h0 * m1) / (h0 + h1)
-    against = ((slope >= 0) & (m0 <= 0)) | ((slope <= 0) & (m0 >= 0))
-    turns = ((m0 > 0) & (m1 <= 0)) | ((m0 < 0) & (m1 >= 0))
+    sign = np.sign(m0)
+    against = np.sign(slope) * sign <= 0
+    turns = np.sign(m1) * sign <= 0
     steep = np.abs(slope) > 3.0 * np.abs(m0)
     slope = np.where(against, 0.0, np.where(turns & steep, 3.0 * m0, slope))
     return np.where((h0 == h1) & (m0 == m1), m0, slope)

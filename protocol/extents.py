@@ -6,8 +6,9 @@ would find nothing; the extremes of their channels show it at once. Where they l
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -44,10 +45,10 @@ class Extents:
         """Whether the rule may be broken, by the strict measure of negotiation; if not, no frame breaks it."""
         rule, bound = check.rule, check.allowance - _SLACK
         if isinstance(rule, (Sum, Between)):
-            low, high = self._weighted(rule.weights)
+            low, high = self._added(check.terms)
             return high - rule.max > bound or (isinstance(rule, Between) and rule.min - low > bound)
         if isinstance(rule, Exclusive):
-            return min(self.high[INDEX[name]] for name in rule.channels) - rule.max > bound
+            return min([self.high[row] for row in _rows(rule.channels)]) - rule.max > bound
         if isinstance(rule, Range):
             low, high = self._widest(rule.channels)
             return high - rule.max > bound or rule.min - low > bound
@@ -57,7 +58,7 @@ class Extents:
             return 2 * self._farthest(rule.channels) / (WINDOW * WINDOW) > rule.max + bound
         if isinstance(rule, (Ceiling, Floor, Follows)):
             low, high = self._widest(rule.channels)
-            least, most = _reached(*self._weighted(rule.driver), rule.points)
+            least, most = _reached(*self._added(check.terms), rule.points)
             over, under = high - least, most - low
             if isinstance(rule, Follows):
                 return max(over, under) - rule.tolerance > bound
@@ -69,29 +70,36 @@ class Extents:
         assert isinstance(rule, TurnBlink)
         return self._farthest(("headYaw",)) - rule.degrees > bound
 
-    def _weighted(self, weights: Mapping[str, float]) -> tuple[float, float]:
-        """Between what values a weighted sum of channels lies."""
+    def _added(self, terms: Iterable[tuple[int, float]]) -> tuple[float, float]:
+        """Between what values a weighted sum of rows lies."""
         low = high = 0.0
-        for name, weight in weights.items():
-            ends = weight * self.low[INDEX[name]], weight * self.high[INDEX[name]]
-            low, high = low + min(ends), high + max(ends)
+        for row, weight in terms:
+            least, most = weight * self.low[row], weight * self.high[row]
+            if most < least:
+                least, most = most, least
+            low, high = low + least, high + most
         return low, high
 
-    def _widest(self, channels: Sequence[str]) -> tuple[float, float]:
+    def _widest(self, channels: tuple[str, ...]) -> tuple[float, float]:
         """The smallest and the largest value of several channels."""
-        rows = [INDEX[name] for name in channels]
+        rows = _rows(channels)
         return min([self.low[row] for row in rows]), max([self.high[row] for row in rows])
 
-    def _farthest(self, channels: Sequence[str]) -> float:
+    def _farthest(self, channels: tuple[str, ...]) -> float:
         """How far the one of several channels goes that goes farthest."""
-        rows = [INDEX[name] for name in channels]
-        return max([self.high[row] - self.low[row] for row in rows])
+        return max([self.high[row] - self.low[row] for row in _rows(channels)])
+
+
+@lru_cache(maxsize=1024)
+def _rows(channels: tuple[str, ...]) -> tuple[int, ...]:
+    """Where the channels of a rule stand."""
+    return tuple(INDEX[name] for name in channels)
 
 
 def _reached(low: float, high: float, points: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """Between what values a piecewise linear function lies where its argument lies between two."""
     values = [y for x, y in points if low < x < high]
-    for at in (low, high):
+    for at in (low, high) if low != high else (low,):
         value = points[0][1]
         for (x0, y0), (x1, y1) in pairwise(points):
             value += (y1 - y0) * min(max((at - x0) / (x1 - x0), 0.0), 1.0)

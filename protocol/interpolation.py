@@ -33,14 +33,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import accumulate
+from itertools import accumulate, chain
 from types import MappingProxyType
 from typing import get_args
 
 import numpy as np
 
 from protocol.channels import CHANNELS
-from protocol.curves import Flags, Floats, Indices, bezier_shape, catmull_rom_slopes, monotone_slopes, spring_shape
+from protocol.curves import (
+    Flags,
+    Floats,
+    Indices,
+    bezier_shape,
+    catmull_rom_slopes,
+    monotone_slopes,
+    slopes_of_runs,
+    spring_shape,
+)
 from protocol.keyframes import Curve, Keyframe, Mode
 
 _CODES: Mapping[Mode, int] = MappingProxyType({mode: code for code, mode in enumerate(get_args(Mode))})
@@ -57,6 +66,8 @@ _SHAPES: Mapping[Mode, tuple[int, int, int, int, int]] = MappingProxyType(
     }
 )
 _SHAPE_COLUMNS: Floats = np.array([_SHAPES.get(mode, (0, 0, 0, 0, 0)) for mode in get_args(Mode)], dtype=np.float64).T.copy()
+
+_NOT_FINITE = "a keyframe's time or value is not finite: leave it out or repair it"
 
 _BATCH = 262_144  # samples evaluated together: few enough for a processor's cache, enough to outweigh the calls
 
@@ -224,36 +235,70 @@ def sample_keys(keys: Sequence[Keyframe], times: Floats, low: float, high: float
     return CompiledCurve(_compile([keys], [(low, high)])).sample(times)
 
 
-def sample_layers(layers: Sequence[Sequence[Keyframe]], times: Floats, low: float, high: float) -> Floats:
+def sample_layers(layers: Sequence[Sequence[Keyframe]], times: Floats, ranges: Sequence[tuple[float, float]]) -> Floats:
     """The values of several lists of keyframes at the same times: as :func:`sample_keys`, but all at once.
 
     Args:
         layers: each as in :func:`sample_keys`.
         times: float64 [samples], seconds, finite, in any order.
-        low: smallest value of the result.
-        high: largest value of the result.
+        ranges: of each the smallest and the largest value of the result.
 
     Returns:
         float64 [layers, samples].
     """
-    return _compile(layers, [(low, high)] * len(layers)).sample(times)
+    return _compile(layers, ranges).sample(times)
 
 
-def sample_smooth(curves: Sequence[tuple[Floats, Floats]], times: Floats) -> Floats:
-    """The values of several curves of smooth keyframes, given as arrays, at the same times.
+def sample_through(times: Floats, rows: Floats, chosen: Sequence[Sequence[int]]) -> Floats:
+    """Several curves of smooth keyframes that lie at some of the times asked for: as :func:`sample_keys`, with the same bits.
 
     Args:
-        curves: (times, values) of the keyframes of each, float64 [keys] both, times strictly increasing.
-        times: float64 [samples], seconds, finite, in any order.
+        times: float64 [samples], seconds, strictly increasing.
+        rows: float64 [curves, samples], where the values of each curve's keyframes are.
+        chosen: the places of each curve's keyframes among the samples, ascending, the first of them 0.
 
     Returns:
         float64 [curves, samples].
+
+    Raises:
+        ValueError: a keyframe's time or value is not finite.
     """
-    firsts = np.array([0, *accumulate(len(own) for own, _ in curves)])
-    joined = [np.concatenate(part) for part in zip(*curves, strict=True)]
-    ranges = np.array([extreme.reduceat(joined[1], firsts[:-1]) for extreme in (np.minimum, np.maximum)]).T
-    codes = np.repeat(np.array([_SMOOTH]), firsts[-1])
-    return _compile_joined(firsts, joined[0], joined[1], codes, None, ranges).sample(times)
+    counts = np.array([len(own) for own in chosen])
+    bounds = np.array([0, *accumulate(counts.tolist())])
+    firsts, lasts = bounds[:-1], bounds[1:] - 1
+    places = np.array([*chain.from_iterable(chosen)])
+    at = times[places] + 0.0
+    values = rows[np.arange(len(rows)).repeat(counts), places] + 0.0
+    if not (np.isfinite(at).all() and np.isfinite(values).all()):
+        raise ValueError(_NOT_FINITE)
+    spans, following = np.empty_like(at), np.empty_like(values)
+    spans[:-1] = at[1:] - at[:-1]
+    spans[lasts] = 1.0
+    following[:-1] = values[1:]
+    following[lasts] = values[lasts]
+    rises = following - values
+    several = counts > 1
+    lone = counts[several] == 2
+    slopes = slopes_of_runs(spans, rises, firsts[several], lasts[several], lone, lone)
+    leaving, arriving = slopes * spans, np.empty_like(slopes)
+    arriving[:-1] = slopes[1:] * spans[:-1]
+    leaving[lasts] = arriving[lasts] = 0.0
+    # A keyframe rules the samples from it to the next one.
+    lengths = np.empty_like(places)
+    lengths[:-1] = places[1:] - places[:-1]
+    lengths[lasts] = times.size - places[lasts]
+    u = (times - at.repeat(lengths).reshape(rows.shape)).reshape(-1)
+    u /= spans.repeat(lengths)
+    result = (leaving + arriving - 2.0 * rises).repeat(lengths) * u
+    result += (3.0 * rises - 2.0 * leaving - arriving).repeat(lengths)
+    result *= u
+    result += leaving.repeat(lengths)
+    result *= u
+    result += values.repeat(lengths)
+    np.maximum(result, np.minimum(values, following).repeat(lengths), out=result)
+    np.minimum(result, np.maximum(values, following).repeat(lengths), out=result)
+    sampled: Floats = result.reshape(rows.shape)
+    return sampled
 
 
 def compile_curve(curve: Curve) -> CompiledCurve:
@@ -310,7 +355,7 @@ def _compile(curves: Sequence[Sequence[Keyframe]], ranges: Sequence[tuple[float,
 
 
 def _coded(modes: Sequence[Mode]) -> Indices:
-    return np.array([_CODES[mode] for mode in modes], dtype=np.int64)
+    return np.array([*map(_CODES.__getitem__, modes)], dtype=np.int64)
 
 
 def _compile_joined(
@@ -322,7 +367,7 @@ def _compile_joined(
         raise ValueError("a curve without keyframes cannot be sampled: give at least one")
     lasts = firsts[1:] - 1
     if not (np.isfinite(times).all() and np.isfinite(values).all()):
-        raise ValueError("a keyframe's time or value is not finite: leave it out or repair it")
+        raise ValueError(_NOT_FINITE)
     if not (ranges[:, 0] <= ranges[:, 1]).all():
         raise ValueError(f"no value lies in a range whose low is above its high: {ranges.tolist()}")
     # Adding 0.0 turns -0.0 into 0.0, so that the sign of a zero is settled here and not by the processor.

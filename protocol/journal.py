@@ -37,6 +37,8 @@ from protocol.wire import MAX_MESSAGE, KnownTracks, WireError, encode, restore, 
 MAX_SEQ = 2**32 - 1
 _MAX_PAYLOAD = MAX_MESSAGE + 64 * 1024
 _MEMBERS = ("body", "epoch", "number", "receivers", "sender")
+_PACKED_MEMBERS = tuple(msgpack.packb(name) for name in _MEMBERS)
+_PAYLOAD = bytes((0x80 | len(_MEMBERS),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,9 +260,8 @@ def compact(source: IO[bytes], target: IO[bytes]) -> int:
 def _pack_payload(record: Record, body: bytes) -> bytes:
     """The payload's bytes; msgpack values are self-delimiting, so the body goes in as it is."""
     rest = (record.epoch, record.number, record.receivers, record.sender)
-    members = (body, *(msgpack.packb(value) for value in rest))
-    packed = (msgpack.packb(name) + member for name, member in zip(_MEMBERS, members, strict=True))
-    return b"".join((bytes((0x80 | len(_MEMBERS),)), *packed))
+    members = (body, *map(msgpack.packb, rest))
+    return _PAYLOAD + b"".join([part for named in zip(_PACKED_MEMBERS, members, strict=True) for part in named])
 
 
 @contextmanager

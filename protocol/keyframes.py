@@ -7,7 +7,7 @@ the float that is nearest to a whole number of ten-thousandths. They survive any
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -64,6 +64,9 @@ class Source(Frozen):
     note: Annotated[str, Field(max_length=200)] = ""
 
 
+Handles = tuple[Share, Decimal4, Share, Decimal4]
+
+
 class Keyframe(Frozen):
     """A value at a time, and how the curve goes on from there.
 
@@ -78,7 +81,7 @@ class Keyframe(Frozen):
     time: Decimal4
     value: Decimal4
     mode: Mode = "smooth"
-    handles: tuple[Share, Decimal4, Share, Decimal4] | None = None
+    handles: Handles | None = None
     source: Annotated[int, Field(ge=0, lt=MAX_SOURCES)] = 0
 
     @model_validator(mode="after")
@@ -88,19 +91,12 @@ class Keyframe(Frozen):
         return self
 
 
-_set = object.__setattr__
 _WITHOUT_HANDLES = frozenset(get_args(Mode)) - {"bezier"}
 _FIELDS = {"time", "value", "mode", "handles", "source"}
-
-
-def _made(time: float, value: float, mode: Mode, source: int) -> Keyframe:
-    """A keyframe without handles from what the model would find nothing wrong with: thousands are made for every beat."""
-    made = object.__new__(Keyframe)
-    _set(made, "__dict__", {"time": time, "value": value, "mode": mode, "handles": None, "source": source})
-    _set(made, "__pydantic_fields_set__", _FIELDS)
-    _set(made, "__pydantic_extra__", None)
-    _set(made, "__pydantic_private__", None)
-    return made
+_new = object.__new__
+_set_fields, _set_extra, _set_private = (
+    vars(BaseModel)[f"__pydantic_{slot}__"].__set__ for slot in ("fields_set", "extra", "private")
+)
 
 
 class Curve(Frozen):
@@ -120,11 +116,11 @@ class Curve(Frozen):
             raise ValueError(f"{self.channel} is not a channel that can be written")
         if self.keys[0].time != 0:
             raise ValueError(f"{self.channel}: the first keyframe is at {self.keys[0].time} s, not at 0")
-        before = -1.0
+        before, low, high = -1.0, channel.low, channel.high
         for key in self.keys:
             if key.time <= before:
                 raise ValueError(f"{self.channel}: keyframe at {key.time} s does not come after {before} s")
-            if not channel.low <= key.value <= channel.high:
+            if not low <= key.value <= high:
                 raise ValueError(f"{self.channel}: {key.value} at {key.time} s is outside {channel.low:g}..{channel.high:g}")
             before = key.time
         return self
@@ -148,9 +144,10 @@ class Track(Frozen):
             foreign = [name for name in names if name not in WRITABLE[self.region]]
             what = f"{foreign[0]} is not its own" if foreign else "channels are missing, repeated or out of order"
             raise ValueError(f"track of {self.region}: {what}")
+        count = len(self.sources)
         for curve in self.curves:
             for key in curve.keys:
-                if key.source >= len(self.sources):
+                if key.source >= count:
                     raise ValueError(
                         f"{curve.channel}: keyframe at {key.time} s names source {key.source} of {len(self.sources)}"
                     )
@@ -161,21 +158,44 @@ class Track(Frozen):
         return self.curves[WRITABLE[self.region].index(channel)]
 
 
-def key(time: float, value: float, mode: Mode = "smooth", source: int = 0, **more: Any) -> Keyframe:
+def key(
+    time: float, value: float, mode: Mode = "smooth", source: int = 0, handles: tuple[float, ...] | None = None
+) -> Keyframe:
     """A keyframe at the nearest exact decimals."""
     time = round(time * PLACES) / PLACES + 0.0  # as `exact` does: thousands are made for every beat
     value = round(value * PLACES) / PLACES + 0.0
-    in_range = -MAX_SECONDS <= time <= MAX_SECONDS and -MAX_SECONDS <= value <= MAX_SECONDS
-    if more or not in_range or mode not in _WITHOUT_HANDLES or type(source) is not int or not 0 <= source < MAX_SOURCES:
-        return Keyframe(time=time, value=value, mode=mode, source=source, **more)
-    return _made(time, value, mode, source)
+    if (
+        handles is None
+        and -MAX_SECONDS <= time <= MAX_SECONDS
+        and -MAX_SECONDS <= value <= MAX_SECONDS
+        and mode in _WITHOUT_HANDLES
+        and type(source) is int
+        and 0 <= source < MAX_SOURCES
+    ):
+        # What the model would find nothing wrong with is made without it: thousands are made for every beat.
+        made = _new(Keyframe)
+        held = made.__dict__
+        held["time"] = time
+        held["value"] = value
+        held["mode"] = mode
+        held["handles"] = None
+        held["source"] = source
+        _set_fields(made, _FIELDS)
+        _set_extra(made, None)
+        _set_private(made, None)
+        return made
+    return Keyframe(time=time, value=value, mode=mode, source=source, handles=handles)  # type: ignore[arg-type]  # it checks them
 
 
 def replaced(one: Keyframe, *, time: float | None = None, value: float | None = None, source: int | None = None) -> Keyframe:
     """A keyframe with another time, value or source, at the nearest exact decimals; its mode stays."""
     time, value = one.time if time is None else time, one.value if value is None else value
-    more = {} if one.handles is None else {"handles": one.handles}
-    return key(time, value, one.mode, one.source if source is None else source, **more)
+    return key(time, value, one.mode, one.source if source is None else source, one.handles)
+
+
+def leaving(one: Keyframe, mode: Mode) -> Keyframe:
+    """A keyframe from which the curve goes on otherwise, in a mode without handles."""
+    return key(one.time, one.value, mode, one.source)
 
 
 def make_track(region: Region, curves: Iterable[Curve], sources: Iterable[Source]) -> Track:

@@ -123,10 +123,9 @@ def send(state: LinkState, body: bytes) -> tuple[LinkState, Envelope]:
     if len(state.unacknowledged) >= MAX_PENDING:
         raise LinkError(f"{state.peer} has not acknowledged the last {MAX_PENDING} messages of {state.own}; no more are sent")
     envelope = Envelope(state.own, state.peer, state.epoch, state.next_number, state.delivered, body)
-    return (
-        replace(state, next_number=state.next_number + 1, unacknowledged=(*state.unacknowledged, envelope)),
-        envelope,
-    )
+    owed = (*state.unacknowledged, envelope)
+    after = LinkState(state.own, state.peer, state.epoch, state.next_number + 1, owed, state.delivered, state.waiting)
+    return after, envelope
 
 
 def receive(state: LinkState, envelope: Envelope) -> tuple[LinkState, tuple[bytes, ...], Envelope | None]:
@@ -157,12 +156,9 @@ def receive(state: LinkState, envelope: Envelope) -> tuple[LinkState, tuple[byte
     due = 0
     while due < len(waiting) and waiting[due].number == state.delivered + due + 1:
         due += 1
-    after = replace(
-        state,
-        unacknowledged=tuple(sent for sent in state.unacknowledged if sent.number > envelope.ack),
-        delivered=state.delivered + due,
-        waiting=waiting[due:],
-    )
+    owed = tuple([sent for sent in state.unacknowledged if sent.number > envelope.ack])
+    delivered = state.delivered + due
+    after = LinkState(state.own, state.peer, state.epoch, state.next_number, owed, delivered, waiting[due:])
     return after, tuple(held.body for held in waiting[:due]), acknowledgement(after) if envelope.number else None
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar
 
 from protocol.messages import Message
@@ -107,11 +108,18 @@ class Machine(Generic[S]):
         Raises:
             PeerError: a condition finds fault with the message itself.
         """
-        name = kind(event)
-        for row in self.rows:
-            if row.phase == state.phase and row.event == name and (row.test is None or row.test(state, event)):
+        for row in self._by_place.get((state.phase, kind(event)), ()):
+            if row.test is None or row.test(state, event):
                 return row
         return None
+
+    @cached_property
+    def _by_place(self) -> dict[tuple[str, str], list[Row[S]]]:
+        """The rows by phase and event, each in the table's order."""
+        found: dict[tuple[str, str], list[Row[S]]] = {}
+        for row in self.rows:
+            found.setdefault((row.phase, row.event), []).append(row)
+        return found
 
     def step(self, state: S, event: Event) -> tuple[S, tuple[Output, ...]]:
         """The next state and what is to be done.

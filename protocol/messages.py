@@ -7,7 +7,6 @@ Every message is a value. Who sent it, to whom, and under which number travels i
 from __future__ import annotations
 
 import hashlib
-import weakref
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self, get_args
@@ -30,6 +29,7 @@ from protocol.film_messages import Merged as Merged
 from protocol.film_messages import RendererChanged as RendererChanged
 from protocol.keyframes import Decimal4, Frozen, Track
 from protocol.language_model import LanguageModel as LanguageModel
+from protocol.remembering import Remembered
 
 COORDINATOR = "coordinator"
 DIRECTOR = "director"
@@ -44,20 +44,15 @@ RUNGS: tuple[Rung, ...] = get_args(Rung)
 
 def digest(value: Any) -> str:
     """128 bits of BLAKE2b over the canonical msgpack form of a message, a model or plain data."""
-    if type(value) is not Track:
-        return hashlib.blake2b(pack(value), digest_size=16).hexdigest()
-    # Of a track it is asked for by who proposes it, by each message that holds it, and by who looks at those.
-    known = _DIGESTS.get(id(value))
-    if known is None or known[0]() is not value:
-        if len(_DIGESTS) >= _MOST_DIGESTS:
-            _DIGESTS.clear()
-        known = _DIGESTS[id(value)] = (weakref.ref(value), hashlib.blake2b(pack(value), digest_size=16).hexdigest())
-    return known[1]
+    return _digest_of_track(value) if type(value) is Track else _digest(value)
 
 
-_DIGESTS: dict[int, tuple[weakref.ref[Track], str]] = {}
-"""Digests of tracks that are still there, by where they are: tracks do not change."""
-_MOST_DIGESTS = 4096
+def _digest(value: Any) -> str:
+    return hashlib.blake2b(pack(value), digest_size=16).hexdigest()
+
+
+# Of a track it is asked for by who proposes it, by each message that holds it, and by who looks at those.
+_digest_of_track: Remembered[Track, str] = Remembered(_digest, 4096)
 
 
 class Version(Frozen):
@@ -83,8 +78,11 @@ class Vector(Frozen):
     @property
     def digest(self) -> str:
         """What a commit is known by."""
-        return digest(self)
+        return _digest_of_vector(self)
 
+
+# Every vote on a vector is compared with it.
+_digest_of_vector: Remembered[Vector, str] = Remembered(_digest, 64)
 
 Tracks = Annotated[tuple[Track, ...], Field(min_length=len(REGIONS), max_length=len(REGIONS))]
 

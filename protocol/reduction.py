@@ -7,6 +7,7 @@ keyframes over the changed span alone; everything else keeps its keyframes, mode
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocol.channels import CHANNELS, Unit
-from protocol.interpolation import sample_curve, sample_smooth
+from protocol.interpolation import sample_curves, sample_layers, sample_through
 from protocol.keyframes import MAX_SOURCES, Curve, Keyframe, Source, Track, key
 
 TOLERANCES: Mapping[Unit, float] = MappingProxyType({"share": 0.003, "degree": 0.06, "cm": 0.02})
@@ -67,20 +68,18 @@ class Polyline:
             self._plain = self._times.tolist(), self._values.tolist()
             self._kept = [0, len(self._values) - 1]
             self._leaves = [self._measured(0, len(self._values) - 1)]
-        open_leaves, self._leaves = self._leaves, []
-        while open_leaves:
-            leaf = open_leaves.pop()
-            away, start, middle, stop = leaf
-            if away > tolerance:
-                self._kept.append(middle)
-                if middle - start > 1:
-                    open_leaves.append(self._measured(start, middle))
-                if stop - middle > 1:
-                    open_leaves.append(self._measured(middle, stop))
-            else:
-                self._leaves.append(leaf)
-        self._kept.sort()
-        return list(self._kept)
+        going, kept, measured = self._leaves, self._kept, self._measured
+        self._leaves = [leaf for leaf in going if leaf[0] <= tolerance]
+        going = [leaf for leaf in going if leaf[0] > tolerance]
+        while going:
+            _, start, middle, stop = going.pop()
+            kept.append(middle)
+            for begin, end in ((start, middle), (middle, stop)):
+                if end - begin > 1:
+                    leaf = measured(begin, end)
+                    (going if leaf[0] > tolerance else self._leaves).append(leaf)
+        kept.sort()
+        return list(kept)
 
     def _measured(self, start: int, stop: int) -> tuple[float, int, int, int]:
         """How far the farthest point between two others lies from the straight line through them, and which it is."""
@@ -112,16 +111,25 @@ def fitted(times: NDArray[np.float64], values: NDArray[np.float64], tolerance: f
         values: float64 [points].
         tolerance: how far the curve may stray, in value, up to half as much again.
     """
-    return all_fitted(times, [values], [tolerance])[0]
+    (chosen,) = all_fitted(times, values[np.newaxis], [tolerance])
+    return list(zip(times[chosen].tolist(), values[chosen].tolist(), strict=True))
 
 
-def all_fitted(
-    times: NDArray[np.float64], rows: Sequence[NDArray[np.float64]], tolerances: Sequence[float]
-) -> list[list[tuple[float, float]]]:
-    """The same for several curves sampled at the same times, each with its tolerance: much faster than one by one."""
+def all_fitted(times: NDArray[np.float64], rows: NDArray[np.float64], tolerances: Sequence[float]) -> list[list[int]]:
+    """Where these points lie for several curves sampled at the same times: much faster than one by one.
+
+    Args:
+        times: float64 [points], ascending.
+        rows: float64 [curves, points].
+        tolerances: of each curve.
+
+    Returns:
+        Ascending indices for each, the first point always among them.
+    """
     chosen: list[list[int]] = [[] for _ in rows]
     lines = [Polyline(times, row) for row in rows]
     pending = list(range(len(rows)))
+    allowed = _NEAR * np.array(tolerances)
     coarse = float(_COARSE)
     for _ in range(_ATTEMPTS):
         if not pending:
@@ -134,13 +142,12 @@ def all_fitted(
                 near = {n + step for n in before for step in (-1, 0, 1)}
                 chosen[place] = sorted(n for n in near if 0 <= n < len(times))
         coarse = coarse / 3
-        curves = sample_smooth([(times[chosen[place]], rows[place][chosen[place]]) for place in pending], times)
-        pending = [
-            place
-            for place, curve in zip(pending, curves, strict=True)
-            if len(chosen[place]) < len(times) and (np.abs(curve - rows[place]) > _NEAR * tolerances[place]).any()
-        ]
-    return [[(float(times[n]), float(row[n])) for n in chosen[place]] for place, row in enumerate(rows)]
+        away = sample_through(times, rows[pending], [chosen[place] for place in pending])
+        away -= rows[pending]
+        np.abs(away, out=away)
+        off: list[bool] = np.any(away > allowed[pending, np.newaxis], axis=1).tolist()
+        pending = [place for place, far in zip(pending, off, strict=True) if far and len(chosen[place]) < len(times)]
+    return chosen
 
 
 def rewritten(
@@ -155,65 +162,120 @@ def rewritten(
         rate: frames per second of both.
         note: why it changed; goes into the sources of the new keyframes.
     """
-    curves, sources = [], list(track.sources)
+    changed = {}
     for curve in track.curves:
-        tolerance = TOLERANCES[CHANNELS[curve.channel].unit]
         new, old = rows.get(curve.channel), before.get(curve.channel)
-        if new is None or old is None or (np.abs(new - old) <= tolerance * 0.25).all():
-            curves.append(curve)
-            continue
-        curves.append(_through(curve, new, old, rate, tolerance, sources, note))
-    return track.model_copy(update={"curves": tuple(curves), "sources": tuple(sources)})
+        if new is not None and old is not None:
+            places = np.flatnonzero(np.abs(new - old) > TOLERANCES[CHANNELS[curve.channel].unit] * 0.25)
+            if len(places):
+                changed[curve.channel] = _Stretch.of(curve, new, places, np.arange(len(new)) / rate)
+    if not changed:
+        return track
+    _rewrite(list(changed.values()), rate)
+    sources = list(track.sources)
+    curves = tuple(changed[curve.channel].curve(sources, note) if curve.channel in changed else curve for curve in track.curves)
+    return Track(region=track.region, curves=curves, sources=tuple(sources))
 
 
-def _through(
-    curve: Curve,
-    new: NDArray[np.float64],
-    old: NDArray[np.float64],
-    rate: float,
-    tolerance: float,
-    sources: list[Source],
-    note: str,
-) -> Curve:
-    times = np.arange(len(new)) / rate
-    changed = np.flatnonzero(np.abs(new - old) > tolerance * 0.25)
-    # Keyframes that rule the curve where it changes: from the one before the change to the one after it.
-    keys = list(curve.keys)
-    first = max(n for n, k in enumerate(keys) if k.time <= times[changed[0]] or n == 0)
-    until = float(times[changed[-1]])
-    last = next((n for n, k in enumerate(keys) if k.time > until), len(keys))
-    if changed[-1] == len(new) - 1:
-        last = len(keys)  # the beat's end lies between two samples: what is changed up to the last one stays changed
-    wanted = np.clip(new, CHANNELS[curve.channel].low, CHANNELS[curve.channel].high)
-    before = sample_curve(curve, times)
-    fine = tolerance
-    for _ in range(_ATTEMPTS):
-        start = int(np.searchsorted(times, keys[first].time))
-        stop = int(np.searchsorted(times, keys[last].time)) if last < len(keys) else len(times)
-        source = _noted(sources, keys[first].source, note)
-        inner = [key(time, value, "smooth", source) for time, value in fitted(times[start:stop], wanted[start:stop], fine)]
-        result = curve.model_copy(update={"keys": _joined(keys[:first], keys[first], inner, keys[last:], source)})
+@dataclass(slots=True)
+class _Stretch:
+    """The part of a curve that is written anew.
+
+    Attributes:
+        old: the curve as it was.
+        wanted: float64 [frames], what it should be.
+        tolerance: how far it may stray.
+        first: the keyframe of the old curve that it begins with.
+        last: the one after it; as many as there are if it goes to the curve's end.
+        fine: how finely points are chosen.
+        points: those that were chosen last, with their values.
+        led: for each time that they were chosen, the source that the stretch began with.
+    """
+
+    old: Curve
+    wanted: NDArray[np.float64]
+    tolerance: float
+    first: int
+    last: int
+    fine: float
+    points: list[tuple[float, float]] = field(default_factory=list)
+    led: list[int] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, curve: Curve, new: NDArray[np.float64], changed: NDArray[np.intp], times: NDArray[np.float64]) -> _Stretch:
+        """What has to be written anew where samples changed: from the keyframe before the change to the one after it."""
+        keys, begin, until = curve.keys, float(times[changed[0]]), float(times[changed[-1]])
+        first = max(n for n, k in enumerate(keys) if k.time <= begin or n == 0)
+        last = next((n for n, k in enumerate(keys) if k.time > until), len(keys))
+        if changed[-1] == len(new) - 1:
+            last = len(keys)  # the beat's end lies between two samples: what is changed up to the last one stays changed
+        channel = CHANNELS[curve.channel]
+        tolerance = TOLERANCES[channel.unit]
+        return cls(curve, np.clip(new, channel.low, channel.high), tolerance, first, last, tolerance)
+
+    def span(self, times: NDArray[np.float64]) -> tuple[int, int]:
+        """The samples `[start, stop)` that it covers."""
+        start = int(times.searchsorted(self.old.keys[self.first].time))
+        return start, int(times.searchsorted(self.old.keys[self.last].time)) if self.last < len(self.old.keys) else len(times)
+
+    def keys(self, source: int) -> tuple[Keyframe, ...]:
+        """All keyframes of the curve, those of the stretch with this source."""
+        inner = [key(time, value, "smooth", source) for time, value in self.points]
+        before, leader, after = self.old.keys[: self.first], self.old.keys[self.first], self.old.keys[self.last :]
+        return _joined(before, leader, inner, after, source)
+
+    def mended(self, sampled: NDArray[np.float64], before: NDArray[np.float64], span: tuple[int, int]) -> bool:
+        """Whether the curve is what it should be, from samples of it and of the old one; if not, it is tried otherwise."""
+        start, stop = span
         # A smooth segment next to new keyframes takes another shape with them: then it is written anew as well.
-        sampled = sample_curve(result, times)
-        away = np.abs(sampled - before) > _NEAR * tolerance
-        if first > 0 and away[:start].any():
-            first -= 1
-        elif last < len(keys) and away[stop:].any():
-            last += 1
-        elif (np.abs(sampled - wanted)[start:stop] > _NEAR * tolerance).any():
-            fine = fine / 3
+        away = np.abs(sampled - before) > _NEAR * self.tolerance
+        if self.first > 0 and away[:start].any():
+            self.first -= 1
+        elif self.last < len(self.old.keys) and away[stop:].any():
+            self.last += 1
+        elif (np.abs(sampled - self.wanted)[start:stop] > _NEAR * self.tolerance).any():
+            self.fine = self.fine / 3
         else:
+            return True
+        return False
+
+    def curve(self, sources: list[Source], note: str) -> Curve:
+        """The new curve; what is said of its sources is added to them."""
+        return Curve(channel=self.old.channel, keys=self.keys([_noted(sources, led, note) for led in self.led][-1]))
+
+
+def _rewrite(stretches: Sequence[_Stretch], rate: float) -> None:
+    """Choose the points of several curves of one beat, together, until each is what it should be."""
+    times = np.arange(len(stretches[0].wanted)) / rate
+    before = dict(zip(map(id, stretches), sample_curves([one.old for one in stretches], times), strict=True))
+    pending = list(stretches)
+    for _ in range(_ATTEMPTS):
+        spans = [one.span(times) for one in pending]
+        for start, stop in dict.fromkeys(spans):
+            alike = [one for one, span in zip(pending, spans, strict=True) if span == (start, stop)]
+            wanted = np.array([one.wanted[start:stop] for one in alike])
+            for one, row, places in zip(
+                alike, wanted, all_fitted(times[start:stop], wanted, [one.fine for one in alike]), strict=True
+            ):
+                one.led.append(one.old.keys[one.first].source)
+                one.points = list(zip(times[start:stop][places].tolist(), row[places].tolist(), strict=True))
+        channels = [CHANNELS[one.old.channel] for one in pending]
+        keys = [one.keys(one.led[-1]) for one in pending]
+        sampled = sample_layers(keys, times, [(channel.low, channel.high) for channel in channels])
+        pending = [
+            one for one, row, span in zip(pending, sampled, spans, strict=True) if not one.mended(row, before[id(one)], span)
+        ]
+        if not pending:
             break
-    return result
 
 
 def _joined(
-    before: list[Keyframe], leader: Keyframe, inner: list[Keyframe], after: list[Keyframe], source: int
+    before: Sequence[Keyframe], leader: Keyframe, inner: Sequence[Keyframe], after: Sequence[Keyframe], source: int
 ) -> tuple[Keyframe, ...]:
     """Keyframes in order of time; `leader` starts the rewritten span and keeps its value unless the span starts with it."""
     result = list(before)
     if not inner or inner[0].time > leader.time:
-        result.append(leader.model_copy(update={"mode": "smooth", "handles": None, "source": source}))
+        result.append(key(leader.time, leader.value, "smooth", source))
     for one in inner:
         if not result or one.time > result[-1].time:
             result.append(one)

@@ -10,16 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from protocol.channels import CHANNELS, INDEX, NAMES, Region, look_coefficients
-from protocol.constraints import Check, Measure, Samples, bounded
+from protocol.constraints import Check, Measure, Samples
 from protocol.extents import Extents
 from protocol.gaze import hold_and_jump
 from protocol.keyframes import Track
 from protocol.messages import EndState, Violation
 from protocol.reduction import rewritten
+from protocol.remembering import Findings
 from protocol.rules import Acceleration, Between, Ceiling, Drift, Exclusive, Floor, Range, Rule, Speed, Sum
 from protocol.timeline import RATE, View, view
 
@@ -48,7 +51,7 @@ def repaired(seen: View, checks: Iterable[Check], regions: Iterable[Region], cle
     allowed = frozenset(regions)
     samples = seen.samples.copy()
     mine = sorted(
-        (check for check in checks if check.region in allowed and not _derived(check.rule)),
+        (check for check in checks if check.region in allowed and not check.derived),
         key=lambda check: _stage(check.rule),
     )
     for turn in range(PASSES):
@@ -84,7 +87,8 @@ def repair_tracks(
         before = seen.samples.copy()
         if seen.bent is not None:
             # A curve that breaks a rule between two frames is drawn anew there, straight from frame to frame.
-            straight = [INDEX[name] for check, _ in _between_frames(seen, checks) for name in check.rule.names()]
+            look = _Look(seen)
+            straight = [INDEX[name] for check in checks if look.broken(check).between for name in check.rule.names()]
             bent = seen.bent[straight]
             bent[:, 1:] |= seen.bent[straight, :-1]
             before[straight] = np.where(bent, np.inf, before[straight])
@@ -105,41 +109,77 @@ def repair_tracks(
 
 def violations(seen: View, checks: Iterable[Check]) -> list[Violation]:
     """What a beat breaks, by the strict measure of negotiation."""
-    extents = Extents.of(seen.samples)
-    found = [
-        violation
-        for check in checks
-        if extents.allow(check)
-        for violation in check.violations(seen.samples, RATE, strict=True, first=seen.first, last=seen.last)
-    ]
-    for _, more in _between_frames(seen, checks):
-        found += more
+    look, checks = _Look(seen), tuple(checks)
+    found = [violation for check in checks for violation in look.broken(check).at_frames]
+    found += [violation for check in checks for violation in look.broken(check).between]
     return sorted(found, key=lambda violation: violation.order)
 
 
-def _between_frames(seen: View, checks: Iterable[Check]) -> list[tuple[Check, list[Violation]]]:
-    """What is broken only between two frames, by curves that do not go straight from one to the other."""
-    if seen.bent is None:
-        return []
-    bent = {NAMES[row] for row in np.flatnonzero(seen.bent.any(axis=1))}
-    extents = Extents.of(seen.samples, seen.between)
-    found = []
-    for check in checks:
-        rule = check.rule
-        if isinstance(rule, (Speed, Acceleration, Drift, Range)) or _derived(rule) or not bent.intersection(rule.names()):
-            continue
-        if not extents.allow(check):
-            continue
-        for samples in seen.between:
-            broken = check.violations(samples, RATE, strict=True, first=seen.first, last=seen.last)
-            if broken:
-                found.append((check, broken))
-                break
-    return found
+class _Broken(NamedTuple):
+    """What breaks one rule.
+
+    Attributes:
+        at_frames: on the frames of a view.
+        between: only between two frames, by curves that do not go straight from one to the other.
+    """
+
+    at_frames: Sequence[Violation]
+    between: Sequence[Violation]
 
 
-def _derived(rule: Rule) -> bool:
-    return all(CHANNELS[name].derived for name in bounded(rule))
+_KEPT = _Broken((), ())
+_findings = Findings(64)  # of the beat that is negotiated: four regions, some groups of them, a few rounds
+
+
+class _Look:
+    """One look at a beat, rule by rule.
+
+    What a rule measures follows from the tracks of the regions that it speaks of and what was before them, so what was found
+    on the same tracks in other company is not measured again.
+    """
+
+    def __init__(self, seen: View) -> None:
+        self._seen = seen
+        self._found: dict[frozenset[Region], dict[int, tuple[Check, _Broken]]] = {}
+
+    def broken(self, check: Check) -> _Broken:
+        """What breaks a rule, by the strict measure of negotiation."""
+        found = self._found.get(check.regions)
+        if found is None:
+            seen = self._seen
+            about = [seen.begins, *(track for track in seen.tracks if track.region in check.regions)]
+            found = self._found[check.regions] = _findings.about(about, seen.seconds)
+        known = found.get(id(check))
+        if known is None or known[0] is not check:
+            known = found[id(check)] = check, self._measured(check)
+        return known[1]
+
+    def _measured(self, check: Check) -> _Broken:
+        at_frames = self._violations(check, self._seen.samples) if self._extents.allow(check) else ()
+        between: Sequence[Violation] = ()
+        curved = not (isinstance(check.rule, (Speed, Acceleration, Drift, Range)) or check.derived)
+        if curved and not self._bent.isdisjoint(check.names) and self._widest.allow(check):
+            parts = (self._violations(check, samples) for samples in self._seen.between)
+            between = next((broken for broken in parts if broken), ())
+        return _Broken(at_frames, between) if at_frames or between else _KEPT
+
+    def _violations(self, check: Check, samples: Samples) -> Sequence[Violation]:
+        return check.violations(samples, RATE, strict=True, first=self._seen.first, last=self._seen.last)
+
+    @cached_property
+    def _extents(self) -> Extents:
+        return Extents.of(self._seen.samples)
+
+    @cached_property
+    def _widest(self) -> Extents:
+        """Those on frames and between them."""
+        return Extents.of(self._seen.samples, self._seen.between)
+
+    @cached_property
+    def _bent(self) -> frozenset[str]:
+        """The channels that do not go straight from one frame to the next."""
+        bent = self._seen.bent
+        return frozenset() if bent is None else frozenset(NAMES[row] for row in np.flatnonzero(bent.any(axis=1)).tolist())
 
 
 def _stage(rule: Rule) -> int:

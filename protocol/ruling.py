@@ -12,14 +12,14 @@ too. With all four held, nothing moves, and a beat is only ever committed if its
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 
 from protocol.channels import CHANNELS, PRECEDENCE, REGIONS, WRITABLE, Region
 from protocol.constraints import Constraints
 from protocol.keyframes import Curve, Source, Track, exact, key, make_track
 from protocol.messages import RUNGS, EndState, RegionRuling, Rung, Violation
+from protocol.remembering import Remembered
 from protocol.repair import repair_tracks, violations
-from protocol.timeline import RATE, View, last_values, view
+from protocol.timeline import RATE, View, last_values, staying, view
 
 SCALES = (0.75, 0.5, 0.25)
 """Parts of its size that a movement is taken down to, one after the other."""
@@ -124,12 +124,7 @@ def _held(track: Track, start: Mapping[str, float], seconds: float) -> Track:
 
 def keep(region: Region, values: Mapping[str, float]) -> Track:
     """A track that stays at the given values."""
-    return make_track(region, [_staying(name, values[name]) for name in WRITABLE[region]], (Source(gesture="hold"),))
-
-
-@lru_cache(maxsize=1024)
-def _staying(name: str, value: float) -> Curve:
-    return Curve(channel=name, keys=(key(0.0, value, "hold"),))
+    return make_track(region, [staying(name, values[name]) for name in WRITABLE[region]], (Source(gesture="hold"),))
 
 
 _LADDER: tuple[tuple[Rung, Callable[[Track, Mapping[str, float], float], Track]], ...] = (
@@ -151,3 +146,12 @@ assert set(_SAID) == set(RUNGS)
 def _verdict(step: int, old: Track, new: Track) -> RegionRuling:
     rung: Rung = _LADDER[step][0] if new != old else "kept"
     return RegionRuling(region=new.region, rung=rung, why=_SAID[rung])
+
+
+def _resting(state: EndState) -> dict[Region, Track]:
+    values = last_values(state)
+    return {region: keep(region, values) for region in REGIONS}
+
+
+resting: Remembered[EndState, dict[Region, Track]] = Remembered(_resting, 8)
+"""Tracks of all regions that stay where the last beat ended: the peers of whoever proposes and has not seen theirs yet."""

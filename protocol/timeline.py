@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import reduce
+from functools import cached_property, lru_cache, reduce
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -19,12 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from protocol.channels import CHANNELS, INDEX, NAMES, REGIONS, WRITABLE, look_coefficients
+from protocol.channels import CHANNELS, INDEX, NAMES, REGIONS, WRITABLE, Region, look_coefficients
 from protocol.constraints import Samples
 from protocol.interpolation import CompiledCurves, compile_curves, frame_times, sample_curve, sample_curves
 from protocol.keyframes import PLACES, Curve, Decimal4, Frozen, Source, Track, exact, key, make_track
 from protocol.messages import EndState, Tracks, require_tracks
 from protocol.reduction import TOLERANCES, knots
+from protocol.remembering import Remembered
 
 RATE = 120
 """Frames per second at which beats are judged; a multiple of 30, so that windows of 1/30 s are whole frames."""
@@ -66,34 +67,106 @@ _STRAY = 3.0
 """Times the tolerance of reduction by which a curve may stray from straight lines between frames."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """A beat in its surroundings, sampled at RATE.
-
-    Attributes:
-        samples: float64 [channels, frames].
-        first: the frame at which the beat starts.
-        last: the frame after the beat's last; what follows is its end held.
-        between: the same a part of a frame later, for each inner part; empty if no curve strays from straight lines.
-        bent: bool [channels, frames], where a curve strays from the straight line to the next frame.
-    """
-
-    samples: Samples
-    first: int
-    last: int
-    between: tuple[Samples, ...] = ()
-    bent: NDArray[np.bool_] | None = None
-
-
 def rest() -> EndState:
     """How a take begins: every channel at its rest value, without a past."""
     return EndState(seconds=0.0, tracks=tuple(_at_rest(region) for region in REGIONS))
 
 
-def _at_rest(region: str) -> Track:
-    names = WRITABLE[region]  # type: ignore[index]
-    curves = [Curve(channel=name, keys=(key(0, 0, "hold"),)) for name in names]
-    return make_track(region, curves, (Source(gesture="rest"),))  # type: ignore[arg-type]
+def _at_rest(region: Region) -> Track:
+    return make_track(region, [staying(name, 0.0) for name in WRITABLE[region]], (Source(gesture="rest"),))
+
+
+@lru_cache(maxsize=1024)
+def staying(channel: str, value: float) -> Curve:
+    """A curve that stays at a value: most of a face, most of the time."""
+    return Curve(channel=channel, keys=(key(0.0, value, "hold"),))
+
+
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """What the moving curves of one track do in a beat, whatever was before it and whoever moves with them.
+
+    Attributes:
+        rows: int64 [curves], where they stand among all channels.
+        shown: float64 [curves, frames + 1], their values at the beat's frames and the one after, peaks put into frames.
+        parts: float64 [curves, frames, parts], their values within each frame.
+        strays: bool [curves, frames], where one strays from the straight line to the next frame.
+        end: float64 [curves, 1], their values at the end of the beat.
+    """
+
+    rows: NDArray[np.int64]
+    shown: Samples
+    parts: Samples
+    strays: NDArray[np.bool_]
+    end: Samples
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A beat in its surroundings, sampled at RATE.
+
+    Attributes:
+        begins: what was before it.
+        tracks: what is seen, one of each region.
+        seconds: its length.
+        samples: float64 [channels, frames].
+        first: the frame at which the beat starts.
+        last: the frame after the beat's last; what follows is its end held.
+        bent: bool [channels, frames], where a curve strays from the straight line to the next frame; None if none does.
+    """
+
+    begins: EndState = field(repr=False)
+    tracks: tuple[Track, ...] = field(repr=False)
+    seconds: float
+    samples: Samples
+    first: int
+    last: int
+    bent: NDArray[np.bool_] | None
+    _courses: tuple[_Course, ...] = field(repr=False)
+
+    @cached_property
+    def between(self) -> tuple[Samples, ...]:
+        """The samples a part of a frame later, for each inner part; empty if no curve strays from straight lines."""
+        if self.bent is None:
+            return ()
+        return tuple(_between(self.samples, self._courses, self.first, part) for part in range(1, _PARTS))
+
+
+def _course(track: Track, seconds: float) -> _Course:
+    moving = [curve for curve in track.curves if len(curve.keys) > 1]
+    frames = _frames(seconds)
+    times = np.minimum(np.arange(frames * _PARTS) / (RATE * _PARTS), seconds)
+    compiled = compile_curves(moving)
+    sampled = compiled.sample(np.append(times, seconds))
+    parts = sampled[:, :-1].reshape(len(moving), frames, _PARTS)
+    ends = np.concatenate((parts[:, :, 0], sampled[:, -1:]), axis=1)
+    tolerances = np.array([TOLERANCES[CHANNELS[curve.channel].unit] for curve in moving])
+    rises = ends[:, 1:] - ends[:, :-1]
+    away = [np.abs(parts[:, :, part] - (ends[:, :-1] + rises * (part / _PARTS))) for part in range(1, _PARTS)]
+    strays = reduce(np.maximum, away) > _STRAY * tolerances[:, np.newaxis]
+    strays[:, -1] = False  # the beat ends within this frame
+    rows = np.array([INDEX[curve.channel] for curve in moving])
+    return _Course(rows, _with_peaks(moving, compiled, ends, parts, tolerances, seconds), parts, strays, sampled[:, -1:])
+
+
+_known_course: Remembered[Track, _Course] = Remembered(_course, 32)  # of a beat: four regions, a few rounds
+_MOST_REMEMBERED = 2000
+"""Frames of a beat up to which courses are remembered: a megabyte or two for each."""
+
+
+def _frames(seconds: float) -> int:
+    return math.floor(seconds * RATE + 1e-6) + 1
+
+
+def _past(state: EndState) -> Samples:
+    """The moments before a beat: float64 [channels, frames]."""
+    first = round(state.seconds * RATE)
+    samples = np.zeros((len(NAMES), first))
+    _fill(samples, state.tracks, (np.arange(first) - first) / RATE + state.seconds)
+    return samples
+
+
+_known_past: Remembered[EndState, Samples] = Remembered(_past, 8)
 
 
 def view(end_state: EndState, tracks: Sequence[Track], seconds: float) -> View:
@@ -103,40 +176,31 @@ def view(end_state: EndState, tracks: Sequence[Track], seconds: float) -> View:
     another rate it would be seen.
     """
     first = round(end_state.seconds * RATE)
-    last = first + math.floor(seconds * RATE + 1e-6) + 1
+    frames = _frames(seconds)
+    last = first + frames
     samples = np.zeros((len(NAMES), last + round(HOLD * RATE)))
     if first:
-        _fill(samples[:, :first], end_state.tracks, (np.arange(first) - first) / RATE + end_state.seconds)
-    moving = _still(samples[:, first:], tracks)
-    if not moving:
-        look_coefficients(samples)
-        return View(samples, first, last)
-    rows = np.array([INDEX[curve.channel] for curve in moving])
-    frames = last - first
-    times = np.minimum(np.arange(frames * _PARTS) / (RATE * _PARTS), seconds)
-    compiled = compile_curves(moving)
-    sampled = compiled.sample(np.append(times, seconds))
-    parts = sampled[:, :-1].reshape(len(moving), frames, _PARTS)
-    ends = np.concatenate((parts[:, :, 0], sampled[:, -1:]), axis=1)
-    samples[rows, last:] = sampled[:, -1:]
-    tolerances = np.array([TOLERANCES[CHANNELS[curve.channel].unit] for curve in moving])
-    rises = ends[:, 1:] - ends[:, :-1]
-    away = [np.abs(parts[:, :, part] - (ends[:, :-1] + rises * (part / _PARTS))) for part in range(1, _PARTS)]
-    strays = reduce(np.maximum, away) > _STRAY * tolerances[:, np.newaxis]
-    strays[:, -1] = False  # the beat ends within this frame
-    samples[rows, first : last + 1] = _with_peaks(moving, compiled, ends, parts, tolerances, seconds)
+        samples[:, :first] = _known_past(end_state)
+    _still(samples[:, first:], tracks)
+    look = _known_course if frames <= _MOST_REMEMBERED else _course
+    courses = tuple([look(track, seconds) for track in tracks if any(len(curve.keys) > 1 for curve in track.curves)])
+    for course in courses:
+        samples[course.rows, last:] = course.end
+        samples[course.rows, first : last + 1] = course.shown
     look_coefficients(samples)
-    if not strays.any():
-        return View(samples, first, last)
-    bent = np.zeros(samples.shape, dtype=np.bool_)
-    bent[rows, first:last] = strays
-    return View(samples, first, last, tuple(_between(samples, rows, first, parts, part) for part in range(1, _PARTS)), bent)
+    bent = None
+    if any(course.strays.any() for course in courses):
+        bent = np.zeros(samples.shape, dtype=np.bool_)
+        for course in courses:
+            bent[course.rows, first:last] = course.strays
+    return View(end_state, tuple(tracks), seconds, samples, first, last, bent, courses)
 
 
-def _between(samples: Samples, rows: NDArray[np.int64], first: int, parts: Samples, part: int) -> Samples:
+def _between(samples: Samples, courses: Sequence[_Course], first: int, part: int) -> Samples:
     """All channels a part of a frame after each frame; those that do not move stay, the past is not looked at again."""
     later = samples.copy()
-    later[rows, first : first + parts.shape[1]] = parts[:, :, part]
+    for course in courses:
+        later[course.rows, first : first + course.parts.shape[1]] = course.parts[:, :, part]
     look_coefficients(later)
     return later
 
@@ -235,17 +299,22 @@ def end_state(seen: View, end: Sequence[Track], seconds: float) -> EndState:
     past = rows[:, :-1] + (rows[:, 1:] - rows[:, :-1]) * share
     # The last keyframe is what the next beat starts from: the curve's exact end.
     lasts = _values_at([curve for track in end for curve in track.curves], seconds)
+    calm = np.abs(past - past[:, :1]).max(axis=1)
     tracks = []
     for track in end:
         curves = []
         for curve in track.curves:
             tolerance = TOLERANCES[CHANNELS[curve.channel].unit]
-            values, last = past[INDEX[curve.channel]], lasts[curve.channel]
+            row, last = INDEX[curve.channel], lasts[curve.channel]
+            if calm[row] <= tolerance * 0.5:
+                curves.append(staying(curve.channel, last))
+                continue
+            values = past[row]
             points = [(float(times[n]), float(values[n])) for n in knots(times, values, tolerance)]
-            if len(points) == 1 or (len(points) == 2 and exact(points[0][1]) == last == exact(points[-1][1])):
-                keys = [key(0, last, "hold")]
-            else:
-                keys = [key(max(time, 0.0), value, "linear") for time, value in points[:-1]] + [key(span, last, "hold")]
+            if len(points) == 2 and exact(points[0][1]) == last == exact(points[-1][1]):
+                curves.append(staying(curve.channel, last))
+                continue
+            keys = [key(max(time, 0.0), value, "linear") for time, value in points[:-1]] + [key(span, last, "hold")]
             curves.append(Curve(channel=curve.channel, keys=tuple(keys)))
         tracks.append(make_track(track.region, curves, (Source(gesture="past"),)))
     return EndState(seconds=span, tracks=tuple(tracks))

@@ -18,9 +18,9 @@ import msgpack
 
 from pydantic import ValidationError
 
-from protocol.canonical import fields, pack
+from protocol.canonical import fields, pack, pack_map
 from protocol.keyframes import MAX_KEYFRAMES, Frozen, Track
-from protocol.messages import MESSAGES, Message, Proposed
+from protocol.messages import MESSAGES, Message, Proposed, RoundOpened, Ruled
 
 MAX_MESSAGE = 16 * 2**20
 """The most bytes that one message may take."""
@@ -52,11 +52,32 @@ def encode(message: Message) -> bytes:
     """
     kind = _kind(message)
     try:
-        data = pack({**fields(message), _KIND: kind})
+        held = {**fields(message), _KIND: kind}
+        data = pack_map(held) if isinstance(message, (Proposed, RoundOpened, Ruled)) else pack(held)
     except UnicodeEncodeError as error:
         raise WireError(f"{kind}: holds text that cannot be encoded ({error.reason})") from error
     if len(data) > MAX_MESSAGE:
         raise WireError(f"{kind}: takes {len(data)} bytes, more than the {MAX_MESSAGE} that a message may have")
+    return data
+
+
+class Packed(bytes):
+    """The canonical bytes of a message, and the message: who reads them in the process that made them need not parse them.
+
+    What comes from elsewhere, or is changed on its way, is plain bytes and is checked as such.
+    """
+
+    message: Message
+
+
+def packed(message: Message) -> Packed:
+    """The canonical bytes of a message whose parts have all been checked, together with it.
+
+    Raises:
+        WireError: as for :func:`encode`.
+    """
+    data = Packed(encode(message))
+    data.message = message
     return data
 
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import structlog
 
+from agents.regions import RegionAgent
 from protocol import link
 from protocol.brief import Brief
 from protocol.channels import Region
@@ -19,7 +20,7 @@ from protocol.coordination import Arm
 from protocol.machine import PeerError, Received, Send
 from protocol.messages import COORDINATOR, Message, Rejoined, TakeOpened
 from protocol.region import REGION, Judge, Judged, Propose, RegionState, Thought, Wake
-from protocol.wire import encode
+from protocol.wire import encode, packed
 
 log = structlog.get_logger()
 
@@ -206,6 +207,15 @@ class RegionHost:
             self._hello = link.Envelope(self._region, COORDINATOR, 0, 1, 0, encode(message))
             envelope = self._hello
         else:
-            self._link, envelope = link.send(self._link, encode(message))
+            self._link, envelope = link.send(self._link, self._body(message))
         self._carrier.carry(envelope)
         self._carrier.watch(self._region)
+
+    def _body(self, message: Message) -> bytes:
+        """The wire form of a message, with the message itself where all of it was made of checked parts.
+
+        What other players say, and what is pieced together from a parent's tracks, is read back and checked by who hears it.
+        """
+        opened = self._state.opened
+        sure = isinstance(self._agent, RegionAgent) and opened is not None and opened.parent is None
+        return packed(message) if sure else encode(message)

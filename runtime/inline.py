@@ -30,7 +30,7 @@ from protocol.channels import REGIONS, Region
 from protocol.coordination import Arm
 from protocol.coordinator_state import CoordinatorState
 from protocol.messages import COORDINATOR, ChunkAssigned, Message, TakeOpened
-from protocol.wire import KnownTracks, restore, unpack
+from protocol.wire import KnownTracks, Packed, restore, unpack
 from renderer.errors import DeviceLost, RendererError
 from renderer.interface import Frames
 from renderer.motions import Samples
@@ -218,7 +218,12 @@ class InlineRuntime:
             self._at(delay, lambda: self._deliver(envelope), envelope)
 
     def read(self, body: bytes) -> Message:
-        """The message in a body, decoded once for all that it was sent to; tracks that were proposed are known in a round."""
+        """The message in a body: the very one that was packed here, or else decoded once for all that it was sent to.
+
+        Tracks that were proposed are known in a round.
+        """
+        if isinstance(body, Packed):
+            return body.message
         with self._reading:
             if body not in self._read:
                 self._read[body] = restore(unpack(body), self._tracks)

@@ -11,7 +11,7 @@ import io
 import statistics
 import sys
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
@@ -60,6 +60,22 @@ TALKING = (
     "She whispers for eight seconds.",
     "He talks for 9 seconds.",
 )
+FLASHES = (
+    "A flash of fear crosses her face and she smiles again.",
+    "For a split second he looks disgusted.",
+    "A fleeting look of contempt, then a neutral face.",
+)
+HELD = (
+    "He holds a broad grin for five seconds.",
+    "She keeps her eyebrows raised for four seconds.",
+    "He frowns for five seconds.",
+    "She winks and smirks.",
+)
+SHUTTING = (
+    "She closes her eyes for three seconds, then opens them.",
+    "He yawns and closes his eyes, then opens them again.",
+    "She shuts her eyes tight in pain, then looks at us.",
+)
 ACTING = (
     "She nods twice and says yes.",
     "He nods slowly and thoughtfully, then shakes his head.",
@@ -71,20 +87,12 @@ ACTING = (
     "He gets angry and stares hard for three seconds.",
     "She cries, then pulls herself together.",
     "He smells something rotten and pulls back.",
-    "A flash of fear crosses her face and she smiles again.",
-    "For a split second he looks disgusted.",
-    "A fleeting look of contempt, then a neutral face.",
-    "She winks and smirks.",
-    "He holds a broad grin for five seconds.",
-    "She keeps her eyebrows raised for four seconds.",
-    "He frowns for five seconds.",
     "She yawns and closes her eyes.",
     "He is in pain and winces twice.",
     "She tilts her head, confused, and squints.",
     "He looks proud and lifts his chin.",
     "She sees a ghost.",
 )
-MICRO = ACTING[10:13]
 SECONDS = 8.0
 RANGES: Mapping[str, tuple[float, float, str, str]] = {
     "blinks at rest": (8, 21, "/min", "Doughty 2001; Bentivoglio 1997: 17"),
@@ -92,6 +100,7 @@ RANGES: Mapping[str, tuple[float, float, str, str]] = {
     "gap between blinks, median": (2, 5, "s", "60 / 17 = 3.5, log-normal (Bentivoglio 1997)"),
     "gaps, sigma of the logarithm": (0.3, 0.9, "", "log-normal (Bentivoglio 1997)"),
     "gaps shorter than 0.4 s": (0, 0.02, "", "least gap 0.4 s (P)"),
+    "soonest blink after shut eyes": (0.9, 60, "s", "nothing to wet yet (P)"),
     "blinks that come in twos": (0.04, 0.2, "", "0.12 (P), 0.15 (V)"),
     "blinks that do not close": (0.25, 0.56, "", "0.44 to 0.75 close: Sforza 2008"),
     "closing": (60, 105, "ms", "66 to 78; capture 100 (V, M)"),
@@ -190,12 +199,14 @@ def middle(values: Sequence[float]) -> float:
     return statistics.median(values) if values else 0.0
 
 
-def blinking(idle: Sequence[Take], talking: Sequence[Take], acted: Sequence[Take]) -> list[Figure]:
+def blinking(idle: Sequence[Take], talking: Sequence[Take], acted: Sequence[Take], shutting: Sequence[Take]) -> list[Figure]:
     """Blinks: how often, how far apart, how far, how fast."""
     rest = [nature.blinks(take.samples) for take in idle]
     talk = [nature.blinks(take.samples) for take in talking]
     every = [blink for take in (*rest, *talk) for blink in take]
     gaps = [b.at - a.at for take in rest for a, b in pairwise(take)]
+    close = gaps + [b.at - a.at for take in acted for a, b in pairwise(nature.blinks(take.samples))]
+    after = [blink.at - opened for take in shutting for opened, blink in _after_shut(take)]
     single = [gap for gap in gaps if gap > 0.6]
     twice = sum(gap <= 0.6 for gap in gaps)
     minutes, talked = (sum(take.seconds for take in takes) / 60 for takes in (idle, talking))
@@ -205,7 +216,8 @@ def blinking(idle: Sequence[Take], talking: Sequence[Take], acted: Sequence[Take
         Figure("blinks while talking", sum(map(len, talk)) / talked, sum(map(len, talk))),
         Figure("gap between blinks, median", middle(single), len(single)),
         Figure("gaps, sigma of the logarithm", statistics.pstdev(np.log(single)), len(single)),
-        Figure("gaps shorter than 0.4 s", sum(gap < 0.4 for gap in gaps) / len(gaps), len(gaps)),
+        Figure("gaps shorter than 0.4 s", sum(gap < 0.4 for gap in close) / len(close), len(close)),
+        Figure("soonest blink after shut eyes", min(after, default=0.0), len(after)),
         Figure("blinks that come in twos", twice / max(sum(map(len, rest)) - twice, 1), sum(map(len, rest))),
         Figure("blinks that do not close", sum(b.peak < 0.9 for b in every) / len(every), len(every)),
         Figure("closing", 1000 * middle([b.closing for b in every]), len(every)),
@@ -213,6 +225,16 @@ def blinking(idle: Sequence[Take], talking: Sequence[Take], acted: Sequence[Take
         Figure("opening / closing", middle(ratio), len(every)),
         Figure("lid speed, 99.9 %", float(np.percentile([v for b in every for v in b.speeds], 99.9)), len(every)),
     ]
+
+
+def _after_shut(take: Take) -> Iterator[tuple[float, nature.Blink]]:
+    """When lids that had been shut for a second came open, and the first blink from then on."""
+    shut = nature.both(take.samples, "eyeBlink") > 0.5
+    for start, end in nature.runs(shut):
+        if end - start >= nature.RATE and (
+            later := [one for one in nature.blinks(take.samples) if one.at >= end / nature.RATE]
+        ):
+            yield end / nature.RATE, later[0]
 
 
 def looking(all_takes: Sequence[Take], turning: Sequence[Take]) -> list[Figure]:
@@ -369,16 +391,17 @@ def main() -> int:
     felt, posed = ([plan(loaded, text, 5.0, seed) for seed in (1, 2) for text in texts] for texts in (FELT, POSED))
     turning = [plan(loaded, text, 6.0, seed) for seed in (1, 2, 3) for text in TURNING]
     gazing = [plan(loaded, text, 6.0, 1) for text in GAZING]
-    acting = [plan(loaded, text, SECONDS, seed) for seed in (1,) for text in ACTING]
-    plain = [plan(loaded, text, SECONDS, 1, idle=False) for text in ACTING[13:17]]
-    acted = [*talking, *felt, *posed, *turning, *gazing, *acting]
+    micro = [plan(loaded, text, SECONDS, 1) for text in FLASHES]
+    shutting = [plan(loaded, text, SECONDS, seed) for seed in range(1, 9) for text in SHUTTING]
+    acting = [*(plan(loaded, text, SECONDS, 1) for text in (*ACTING, *HELD)), *micro]
+    plain = [plan(loaded, text, SECONDS, 1, idle=False) for text in HELD]
+    acted = [*talking, *felt, *posed, *turning, *gazing, *acting, *shutting]
     seconds = [sum(take.seconds for take in takes) for takes in (idle, acted)]
     beats = sum(take.beats for take in acted)
     objections, rulings = (sum(numbers) / beats for numbers in zip(*((t.objections, t.rulings) for t in acted), strict=True))
     print(f"{seconds[0] / 60:.1f} minutes idle, {seconds[1] / 60:.1f} minutes acted in {len(acted)} takes")
     print(f"{objections:.2f} objections and {rulings:.3f} rulings per beat ({beats} beats)")
-    micro = [take for take in acting if take.direction in MICRO]
-    outside = show("Blinks", blinking(idle, talking, acted))
+    outside = show("Blinks", blinking(idle, talking, acted, shutting))
     outside += show("Eyes and head", looking([*idle, *acted], turning))
     outside += show("Smiles", smiling(felt, posed))
     outside += show("Rhythms and flashes", moving(idle, acted, micro))

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 
-from agents.director.lexicon import LexiconPlanner
 from agents.director.notes import NoteReader, Revised
-from configs.lexicon import builtin_texts, load_lexicon
 from protocol.brief import Act, Beat, Brief
 from protocol.keyframes import exact
+from tests.directing import LEXICON, PLANNER
 
-TEXTS = builtin_texts()
-LEXICON = load_lexicon(TEXTS)
-PLANNER = LexiconPlanner(LEXICON, LEXICON.states)
 NOTES = NoteReader(PLANNER, LEXICON)
 
 SMILING = "She smiles warmly, then glances left and raises an eyebrow"

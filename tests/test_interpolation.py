@@ -478,7 +478,7 @@ def test_samples_have_the_same_bits_with_fewer_processor_features():
 
 
 ROUNDED_ALIKE = {
-    *("abs", "floor", "maximum", "minimum", "where", "isfinite", "argsort"),
+    *("abs", "sign", "floor", "maximum", "minimum", "where", "isfinite", "argsort"),
     *("arange", "array", "asarray", "concatenate", "empty", "empty_like", "zeros", "zeros_like", "ones"),
     *("flatnonzero", "repeat", "searchsorted", "newaxis", "float64", "int64", "bool_"),
 }

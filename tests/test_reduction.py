@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.channels import CHANNELS
-from protocol.interpolation import compile_arrays, sample_curve, sample_keys
+from protocol.interpolation import compile_arrays, sample_curve, sample_keys, sample_through
 from protocol.keyframes import Mode, Source, Track, key
 from protocol.reduction import TOLERANCES, Polyline, fitted, knots, rewritten
 from protocol.timeline import RATE
@@ -85,6 +85,24 @@ def test_the_smooth_curve_through_fitted_points_stays_near_what_it_stands_for(le
     curve = compile_arrays(*chosen, modes, None, -10, 10)
     assert np.abs(curve.sample(times) - values).max() <= 1.5 * tolerance + 1e-12
     assert set(points) <= set(zip(times.tolist(), values.tolist(), strict=True))
+
+
+@given(st.lists(ROWS, min_size=1, max_size=4), st.integers(0, 2**32 - 1))
+@settings(max_examples=60)
+def test_curves_through_samples_have_the_bits_of_curves_through_keyframes(rows, seed):
+    frames = min(len(row) for row in rows)
+    times, levels = np.arange(frames) / RATE, np.array([row[:frames] for row in rows])
+    chosen = [[0, *(n for n in range(1, frames) if (seed >> (n + k)) % 3 == 0)] for k in range(len(rows))]
+    sampled = sample_through(times, levels, chosen)
+    for row, level, places in zip(sampled, levels, chosen, strict=True):
+        modes: list[Mode] = ["smooth" for _ in places]
+        expected = compile_arrays(times[places], level[places], modes, None, -1.0, 1.0).sample(times)
+        assert row.tobytes() == expected.tobytes()
+
+
+def test_a_curve_through_a_sample_that_is_no_number_is_refused():
+    with pytest.raises(ValueError, match="not finite"):
+        sample_through(np.arange(3.0), np.array([[0.0, np.nan, 1.0]]), [[0, 1, 2]])
 
 
 def test_a_slow_movement_is_told_by_few_points():

@@ -13,7 +13,7 @@ from agents.regions import IDLE, Answer, Judgements, LexiconRegion, Question, Re
 from configs.tables import Tables
 from protocol.brief import Act, Beat
 from protocol.channels import INDEX, REGIONS, WRITABLE, Region
-from protocol.keyframes import Track
+from protocol.keyframes import Track, key
 from protocol.messages import BeatOpened, Proposed, RoundOpened, TakeOpened, Vector, Version, digest
 from protocol.region import Judge, Propose, Thought
 from protocol.repair import violations
@@ -191,6 +191,48 @@ def test_no_idle_blink_falls_into_a_blink_that_was_asked_for(tables: Tables):
     idle = [move.act for move in performance.moves if move.idle]
     assert len(idle) < 12  # of 17 or so in a minute without
     assert not [one for one in idle for other in lids if one.start < other.end and other.start < one.end]
+
+
+def test_no_idle_blink_comes_soon_after_eyes_were_shut(tables: Tables):
+    """There is nothing to wet yet. After a shorter closing, as of a blink, it may."""
+    planner, near = LexiconRegion(tables), {}
+    for name in ("close_eyes", "blink"):
+        lids = [act(name, at, at + 0.6) for at in np.arange(0.5, 59.0, 2.5).round(1).tolist()]
+        performance = planner.propose(Question("eyes", opened(IDLE), asked(beat(*lids, seconds=60.0)).beat, None)).performance
+        idle = [move.act.start for move in performance.moves if move.idle]
+        near[name] = [start for start in idle for other in lids if other.end <= start < other.end + 1.0]
+    assert near["blink"]
+    assert not near["close_eyes"]
+
+
+def test_no_idle_blink_begins_a_beat_that_starts_with_shut_eyes(tables: Tables):
+    open_, early = rest(), {}
+    held = key(0, 1, "hold")
+    lids = {"eyeBlinkLeft", "eyeBlinkRight"}
+    shut = open_.model_copy(
+        update={
+            "tracks": tuple(
+                track.model_copy(
+                    update={
+                        "curves": tuple(
+                            curve.model_copy(update={"keys": (held,)}) if curve.channel in lids else curve
+                            for curve in track.curves
+                        )
+                    }
+                )
+                for track in open_.tracks
+            )
+        }
+    )
+    for state in (open_, shut):
+        early[state] = 0
+        for seed in range(40):
+            question = asked(beat(seconds=4.0), IDLE, seed=seed)
+            began = question.beat.model_copy(update={"end_state": state})
+            performance = LexiconRegion(tables).propose(Question("eyes", question.opened, began, None)).performance
+            early[state] += sum(move.act.start < 1.0 for move in performance.moves if move.idle)
+    assert early[open_] > 3
+    assert not early[shut]
 
 
 # ------------------------------------------------------------------------------------------------- judging

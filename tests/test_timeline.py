@@ -44,6 +44,21 @@ def test_a_beat_is_seen_from_its_start_with_its_end_held():
     assert (row[seen.last :] == row[seen.last - 1]).all()
 
 
+def test_tracks_that_were_looked_at_before_are_seen_as_ever():
+    first = tracks(SMILE)
+    before = end_state(view(rest(), first, 2.0), first, 2.0)
+    moving: Paths = {"mouthSmile": [(0, 0.45), (0.02, 0.1), (0.9, 0.8)], "headYaw": [(0, 8), (0.05, -8), (1, 3)]}
+    second = tracks(moving)
+    seen = view(before, second, 1.0)
+    other = view(before, tuple(track.model_copy() for track in second), 0.5)
+    for again in (view(before, second, 1.0), view(before.model_copy(), tuple(track.model_copy() for track in second), 1.0)):
+        assert (again.first, again.last) == (seen.first, seen.last)
+        assert again.samples.tobytes() == seen.samples.tobytes()
+        assert [later.tobytes() for later in again.between] == [later.tobytes() for later in seen.between]
+        assert again.samples is not seen.samples
+    assert other.last < seen.last
+
+
 def test_what_comes_after_the_end_of_a_beat_is_not_performed():
     seen = view(rest(), tracks({"headYaw": [(0, 0), (0.5, 5), (1.5, 40)]}), 0.5)
     assert seen.samples[INDEX["headYaw"]].max() == 5

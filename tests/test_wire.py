@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol import wire
 from protocol.brief import Act, Beat, Brief
 from protocol.channels import REGIONS, WRITABLE
 from protocol.keyframes import MAX_KEYFRAMES, Curve, Keyframe, Source, Track, exact, key, make_track
@@ -34,7 +35,18 @@ from protocol.messages import (
     Violation,
     digest,
 )
-from protocol.wire import MAX_MESSAGE, WireError, decode, encode, from_plain, parse, plain, restore, to_plain, unpack
+from protocol.wire import (
+    MAX_MESSAGE,
+    WireError,
+    decode,
+    encode,
+    from_plain,
+    parse,
+    plain,
+    restore,
+    to_plain,
+    unpack,
+)
 
 VECTOR = "0123456789abcdef" * 2
 ACCEPTED = Accepted(beat=3, round=1, role="eyes", incarnation=2, vector=VECTOR)
@@ -361,3 +373,23 @@ def test_an_objection_survives_with_numbers_that_are_no_decimals():
     assert isinstance(back, Objected)
     assert back.violations[0].suggested == 0.30000000000000004
     assert back.violations[0].measured == 1 / 3
+
+
+@pytest.mark.parametrize("message", [proposal(), round_opened(), ACCEPTED], ids=["Proposed", "RoundOpened", "Accepted"])
+def test_a_message_is_packed_into_the_same_bytes_whatever_of_it_was_packed_before(message):
+    first, again = wire.packed(message), encode(message)
+    assert first == again == msgpack.packb(in_order(to_plain(message)))
+    assert first.message is message
+    assert decode(first) == message
+    assert decode(first) is not message
+
+
+def in_order(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {name: in_order(data[name]) for name in sorted(data)}
+    return [in_order(value) for value in data] if isinstance(data, list | tuple) else data
+
+
+def test_what_is_packed_and_then_changed_is_plain_bytes():
+    assert type(wire.packed(ACCEPTED)[:-1]) is bytes
+    assert type(wire.packed(ACCEPTED) + b"") is bytes
