@@ -65,8 +65,8 @@ class Strength(Frozen):
     """Shares of the size asked for that count as that size, and the share that counts half."""
 
     low: Annotated[float, Field(gt=0, le=1)]
-    high: Annotated[float, Field(ge=1)]
-    much: Annotated[float, Field(gt=1)]
+    high: Annotated[float, Field(gt=1, allow_inf_nan=False)]
+    much: Annotated[float, Field(gt=1, allow_inf_nan=False)]
     source: Text
 
     @model_validator(mode="after")
@@ -79,7 +79,7 @@ class Strength(Frozen):
 class Timing(Frozen):
     """Seconds early or late that do no harm, those after which timing is lost, and the share of an intent that it is worth."""
 
-    free: NotNegative
+    free: Positive
     lost: Positive
     worth: Annotated[float, Field(ge=0, le=1)]
     source: Text
@@ -109,9 +109,10 @@ class Sizes(Frozen):
 
 
 class Repeating(Frozen):
-    """Share of its size from which a repeated movement counts."""
+    """Share of its size from which a repeated movement counts; share of its score that is left of what is miscounted."""
 
     least: Annotated[float, Field(gt=0, le=1)]
+    miscounted: Annotated[float, Field(ge=0, le=1)] = 0.6
     source: Text
 
 
@@ -142,9 +143,16 @@ class Band(Frozen):
     def _is_a_range(self) -> Self:
         if self.high <= self.low:
             raise EntryError(("high",), f"has to be above low, {self.low:g}")
-        if self.best is not None and not self.low <= self.best <= self.high:
-            raise EntryError(("best",), f"has to lie in the range, {self.low:g} to {self.high:g}")
+        if self.best is not None and not self.low <= self.best < self.high:
+            raise EntryError(("best",), f"has to lie in the range, {self.low:g} to {self.high:g}, and below its high end")
         return self
+
+    @property
+    def usual(self) -> float:
+        """Where most people are."""
+        if self.best is not None:
+            return self.best
+        return self.low if self.low == 0 else (self.low + self.high) / 2
 
     def score(self, value: float, edge: float, less: float = 0.0, more: float = 0.0) -> float:
         """1 where most people are, `edge` at the ends of the range, and 0 from `fade` outside of it on.
@@ -159,7 +167,7 @@ class Band(Frozen):
         if not low <= value <= high:
             outside = low - value if value < low else value - high
             return edge * max(1.0 - outside / self.fade, 0.0)
-        best = self.best if self.best is not None else self.low if self.low == 0 else (self.low + self.high) / 2
+        best = self.usual
         # Where nothing at all is within the range, less than usual is as good.
         below = best - low if self.low > 0 else float("inf")
         way = (value - best) / (high - best) if value >= best else (best - value) / below
@@ -196,8 +204,19 @@ class CriticTable(Frozen):
         for name in MEASURES:
             if name not in self.nature:
                 raise EntryError(("nature",), f"{name} is missing; a weight of 0 leaves it out of the score")
+        if self.strength.low <= self.seeing.unseen:
+            text = (
+                f"has to be above seeing.unseen, {self.seeing.unseen:g}: what is not seen has no size; raise it or lower that"
+            )
+            raise EntryError(("strength", "low"), text)
         if "" not in self.speeds:
             raise EntryError(("speeds",), 'needs a speed for all other channels, named ""')
+        names = list(self.speeds)
+        for place, name in enumerate(names):
+            first = next((one for one in names[:place] if name.startswith(one)), None)
+            if first is not None:
+                text = f'is never looked at: "{first}" stands before it and fits as well; put "{name}" before "{first}"'
+                raise EntryError(("speeds", name), text)
         return self
 
     def fastest(self, channel: str) -> float:

@@ -22,7 +22,7 @@ from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo, mode
 
 from configs.loading import ChannelName, EntryError, builtin, did_you_mean, parse_yaml_model, read_text
 from protocol.brief import Side
-from protocol.channels import CHANNELS, NAMES, SIDES, Region, both_sides
+from protocol.channels import CHANNELS, NAMES, SIDES, TURNED, Region, both_sides
 from protocol.keyframes import Frozen, exact
 
 Letter = Literal["A", "B", "C", "D", "E"]
@@ -36,7 +36,6 @@ Family = Literal[
 ]  # fmt: skip
 """What a state is most like, for whoever has to choose something that goes with it."""
 
-_TURNED_BY_MIRROR = frozenset({"headYaw", "headRoll", "headX", "eyeYawLeft", "eyeYawRight"})
 # Each axis of a state's pose: a channel that it moves, and the action units of its positive and its negative direction (FACS).
 _AXES: Mapping[tuple[str, str], tuple[str, str, str]] = MappingProxyType(
     {
@@ -371,7 +370,7 @@ class State:
 
     def mirrored(self) -> State:
         """The same state with the subject's sides exchanged."""
-        levels = {_mirror_channel(name): -level if name in _TURNED_BY_MIRROR else level for name, level in self.levels.items()}
+        levels = {_mirror_channel(name): -level if name in TURNED else level for name, level in self.levels.items()}
         other: dict[Side, Side] = {"left": "right", "right": "left", "both": "both"}
         return replace(
             self,

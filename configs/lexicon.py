@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from configs.loading import ConfigError, EntryError, builtin, did_you_mean, parse_yaml_model, read_text
+from configs.notes import Notes, Positive, Table
 from protocol.brief import Side
 from protocol.channels import REGIONS, Region, both_sides
 
@@ -24,23 +25,12 @@ FILES = ("words", "english", "modifiers", "acts", "states", "actions", "situatio
 JUDGEMENT = "judgement"
 """What an entry rests on that follows no source: what this project takes a person to do."""
 
-Change = Literal["longer", "shorter", "stronger", "weaker", "oftener", "rarer", "faster", "slower", "sooner", "later"]
-Telling = Literal["remove", "add", "instead", "swap", "turn_into", "hold", "move", "end", "only"]
-Place = Literal["beginning", "end", "first_half", "second_half", "middle", "whole"]
-Link = Literal["during", "before", "after", "until"]
-Does = Literal["act", "release", "still", "pause", "spare", "gone"]
+Does = Literal["act", "release", "still", "pause", "spare", "gone", "dip"]
 ToneName = Literal["pleasant", "unpleasant", "neutral"]
 Aims = Literal["none", "side", "gaze", "turn", "tilt"]
 Hold = Literal["keep", "step", "own", "span"]
-Positive = Annotated[float, Field(gt=0, le=4, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(gt=0, le=60, allow_inf_nan=False)]
-
-
-class Table(BaseModel):
-    """A value of a file: immutable, without unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Call(Table):
@@ -78,7 +68,7 @@ class Entry(Table):
         say: the patterns by which it is found (see the head of `words.yaml`).
         acts: what it calls for; none stands for one act of the entry's own name.
         does: "act" performs, "release" lets go of `of`, "still" freezes, "pause" waits, "spare" keeps `of` from moving and
-            "gone" makes what came before a brief flash.
+            "gone" makes what came before a brief flash; "dip" lets go of `of` for a moment.
         of: what is released or spared: names of `spare` or `release` groups, or acts.
         aims: what a direction such as "left" or "up" beside it means: a side, a line of sight, a turn or a tilt.
         needs_aim: without such a direction the entry does not apply.
@@ -113,7 +103,7 @@ class Entries(Table):
         entries: by name.
     """
 
-    sources: dict[str, Annotated[str, Field(min_length=1)]] = {}
+    sources: dict[str, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
     rests_on: str = JUDGEMENT
     entries: dict[str, Entry]
 
@@ -154,7 +144,7 @@ class Kind(Table):
         onset: seconds that it naturally takes to appear; a slow or short step is given the pace at which it still does.
         often: how often it is done when the direction does not say.
         repeats: whether its gesture does the repetitions itself; others are done one after the other.
-        longest: a "step" or "span" act is over after this many seconds at the latest.
+        longest: it is over after this many seconds at the latest; one that is "kept" lasts on where the direction asks for it.
         parts: the parts of the face that it takes; a later act on the same part ends it.
         mood: +1 or -1 if it is an expression that the opposite mood ends.
         never: channels, with or without side, and the bound that "does not" puts on them.
@@ -168,7 +158,7 @@ class Kind(Table):
     longest: Seconds | None = None
     parts: tuple[str, ...] = ()
     mood: Annotated[int, Field(ge=-1, le=1)] = 0
-    never: dict[str, Annotated[float, Field(ge=0)]] = {}
+    never: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _names_channels(self) -> Kind:
@@ -198,8 +188,10 @@ class Acts(Table):
         spare_parts: the parts of the face that a spare group covers.
         opens_eyes: states that end closed eyes.
         fleeting: states without a mood that an expression with one ends.
-        undoes: acts that take back earlier ones.
+        undoes: acts and entries that take back earlier acts.
         ends: poses beside its own parts that an act ends.
+        becomes: what is left of a feeling that is over by itself; nothing in lexicons of earlier versions.
+        lasting: what an act of its own short time becomes when it is to last; nothing in lexicons of earlier versions.
     """
 
     kinds: dict[str, Kind]
@@ -215,6 +207,8 @@ class Acts(Table):
     fleeting: tuple[str, ...]
     undoes: dict[str, tuple[str, ...]]
     ends: dict[str, tuple[str, ...]]
+    becomes: dict[str, Call] = Field(default_factory=dict)
+    lasting: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _names_channels(self) -> Acts:
@@ -266,7 +260,7 @@ class Words(Table):
     parts: dict[str, str]
     confusions: tuple[tuple[str, str, str], ...]
     emoji: dict[str, str]
-    tones: dict[ToneName, Tone] = {}
+    tones: dict[ToneName, Tone] = Field(default_factory=dict)
 
 
 class English(Table):
@@ -278,12 +272,15 @@ class English(Table):
 class Modifiers(Table):
     """The file of modifiers: phrases and what they change.
 
+    A place of a phrase may be a choice of words (`a|b`) and of the words of a class of `words.yaml` (`<class>`).
+
     Attributes:
         degree: phrase to factor on strength.
         pace: phrase to factor on speed.
+        onset: phrase to factor on the speed at which a pose is taken up; none in lexicons of earlier versions.
         brief: phrase to seconds, for what is seen only for an instant.
         counts: phrase to number of times.
-        aims: direction word to (yaw, pitch) in units of a clear look.
+        aims: direction word to (yaw, pitch) in units of a clear look, and the region that alone moves, if it does.
         mirror: words that turn left and right to the onlooker's.
         negation: phrases that deny what follows.
         affirmed: phrases with a negation in them that deny nothing.
@@ -294,56 +291,17 @@ class Modifiers(Table):
     pace: dict[str, Positive]
     brief: dict[str, Seconds]
     counts: dict[str, int]
-    aims: dict[str, tuple[float, float]]
+    aims: dict[str, tuple[float, float] | tuple[float, float, Region]]
     mirror: tuple[str, ...]
     negation: tuple[str, ...]
     affirmed: tuple[str, ...]
     joints: dict[str, tuple[str, ...]]
+    onset: dict[str, Positive] = Field(default_factory=dict)
 
-
-class Notes(Table):
-    """The file of notes: how a director asks for changes to a take that is there.
-
-    Attributes:
-        asks: change to its phrases, each with what it does when nothing says how much: a factor on the time that something is
-            seen, on its strength or on its pace; seconds for "sooner" and "later".
-        tells: the other things that a note asks for, and their phrases.
-        degrees: phrase to how many times as far from 1 it makes those factors.
-        places: parts of the take and their phrases.
-        links: how a clause says when, and its phrases.
-        beats: nouns for a beat.
-        ordinals: word to its number; -1 is the last.
-        everything: phrases for the whole take.
-        same: words for what was spoken of last.
-        manners: words that ask for nothing of themselves.
-        of_itself: acts that a face does without being asked.
-        wishes: words of somebody who asks for a change.
-        of_a_tale: phrases that a direction of its own uses too.
-        tellers: words with which a direction of its own begins.
-        anew: phrases that say that a new direction follows.
-        families: acts that a note may mean by each other's names.
-        variants: acts of which one is done in place of another that is there.
-        parts: noun to the parts of the face (as in `Kind.parts`) that it stands for.
-    """
-
-    asks: dict[Change, dict[str, Positive]]
-    tells: dict[Telling, tuple[str, ...]]
-    degrees: dict[str, Positive]
-    places: dict[Place, tuple[str, ...]]
-    links: dict[Link, tuple[str, ...]]
-    beats: tuple[str, ...]
-    ordinals: dict[str, Annotated[int, Field(ge=-1, le=100)]]
-    everything: tuple[str, ...]
-    same: tuple[str, ...]
-    manners: tuple[str, ...]
-    of_itself: tuple[str, ...]
-    wishes: tuple[str, ...]
-    of_a_tale: tuple[str, ...]
-    tellers: tuple[str, ...]
-    anew: tuple[str, ...]
-    families: tuple[tuple[str, ...], ...]
-    variants: tuple[tuple[str, ...], ...]
-    parts: dict[str, tuple[str, ...]]
+    @cached_property
+    def denying(self) -> frozenset[str]:
+        """The single words that deny what follows, such as "not" and "without"."""
+        return frozenset(said for said in self.negation if " " not in said)
 
 
 class Lexicon(Table):
@@ -364,8 +322,8 @@ class Lexicon(Table):
     actions: dict[str, Entry]
     situations: dict[str, Entry]
     notes: Notes
-    sources: dict[str, str] = {}
-    own: dict[str, tuple[str, ...]] = {}
+    sources: dict[str, str] = Field(default_factory=dict)
+    own: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
     @cached_property
     def entries(self) -> Mapping[str, Entry]:
@@ -394,8 +352,8 @@ class Lexicon(Table):
             for act in (*called, *filter(None, [entry.one_sided])):
                 if act not in known:
                     return f"calls for {act}, which is neither a gesture of acts.yaml nor a state{did_you_mean(act, known)}"
-        elif entry.does in ("release", "spare"):
-            groups: Mapping[str, object] = self.acts.release if entry.does == "release" else self.acts.spare
+        elif entry.does in ("release", "spare", "dip"):
+            groups: Mapping[str, object] = self.acts.spare if entry.does == "spare" else self.acts.release
             for group in entry.of:
                 if group not in groups:
                     return f"{entry.does}s {group}, which acts.yaml does not list{did_you_mean(group, groups)}"

@@ -21,8 +21,9 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, ValidationInfo, model_validator
 
-from configs.lexicon import JUDGEMENT, Entry, Lexicon, Positive, Table, uncited
+from configs.lexicon import JUDGEMENT, Entry, Lexicon, uncited
 from configs.loading import EntryError, did_you_mean, parse_yaml_model
+from configs.notes import Positive, Table
 
 OWN_LEXICON = "lexicon/own.yaml"
 """What the text is called among the tables of a take; there is none unless the user gives one."""

@@ -239,7 +239,7 @@ def test_torch_comes_without_a_gpu_unless_asked_for(steps):
 def test_what_is_copied_is_there_and_is_everything_that_is_installed(steps):
     copied = [word for name, text in steps if name == "COPY" for word in text.split()[:-1]]
     assert all((ROOT / word).exists() for word in copied)
-    assert set(copied) - {"constraints.txt", "pyproject.toml", "README.md", "LICENSE"} == set(MAY_IMPORT)
+    assert set(copied) - {"constraints.txt", "pyproject.toml", "README.md", "LICENSE", "LICENSES"} == set(MAY_IMPORT)
 
 
 def test_extras_that_are_installed_are_declared(steps, project):

@@ -5,12 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agents.director.clauses import Clause
-from agents.director.reading import Reader
 from agents.director.text import shadow, tokenise
-from configs.lexicon import builtin_texts, load_lexicon
-
-LEXICON = load_lexicon(builtin_texts())
-READER = Reader(LEXICON)
+from tests.directing import LEXICON, READER
 
 
 def split(text: str) -> list[Clause]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+import tomllib
+
+from pathlib import Path
 
 import pytest
 
+from agents.director.lexicon import LexiconPlanner
 from agents.director.patterns import PatternTable
-from configs.lexicon import FILES, JUDGEMENT, builtin_texts, load_lexicon
+from configs.lexicon import FILES, JUDGEMENT, load_lexicon
 from configs.loading import ConfigError
+from tests.directing import LEXICON, PLANNER, TEXTS
 
-TEXTS = builtin_texts()
-LEXICON = load_lexicon(TEXTS)
-
+ROOT = Path(__file__).parents[1]
 STATES = """joy sadness anger fear disgust surprise contempt happily_surprised happily_disgusted sadly_fearful sadly_angry
     sadly_surprised sadly_disgusted fearfully_angry fearfully_surprised fearfully_disgusted angrily_surprised
     angrily_disgusted disgustedly_surprised appalled hatred awed amusement embarrassment confusion interest sympathy
@@ -59,6 +62,45 @@ def test_no_entry_is_hidden_by_others() -> None:
     assert hidden == set()
 
 
+def test_no_pattern_is_said_twice() -> None:
+    """Nor in another order, where order is free; but an entry that needs an aim leaves its words to one that does not."""
+    seen: dict[object, str] = {}
+    twice = []
+    for pattern, (_, said) in zip(PatternTable(LEXICON).patterns, LEXICON.patterns, strict=True):
+        terms = [(tuple(sorted(term.lemmas)), term.optional) for term in pattern.terms]
+        key = (pattern.order, tuple(sorted(terms) if pattern.order == "free" else terms))
+        if key in seen and (seen[key] == pattern.entry or not LEXICON.entries[seen[key]].needs_aim):
+            twice.append((seen[key], pattern.entry, said))
+        seen.setdefault(key, pattern.entry)
+    assert twice == []
+
+
+def test_every_class_is_used() -> None:
+    """By a pattern, a modifier or the planner itself, which asks for those by name."""
+    modifiers = LEXICON.modifiers
+    phrases = [*modifiers.degree, *modifiers.pace, *modifiers.aims, *modifiers.negation, *modifiers.affirmed]
+    named = set(re.findall(r"<(\w+)>", " ".join([*(said for _, said in LEXICON.patterns), *phrases])))
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "agents" / "director").glob("*.py"))
+    named |= set(re.findall(r'classes(?:\[|\.get\()"(\w+)"', code))
+    assert set(LEXICON.words.classes) - named == set()
+
+
+def test_what_denies_stands_in_one_place() -> None:
+    """A word that is added to the table denies everywhere: acts, tones, and what does not happen until something does."""
+    texts = {**TEXTS, "modifiers": TEXTS["modifiers"].replace("negation: [not,", "negation: [nary, not,")}
+    planner = LexiconPlanner(load_lexicon(texts), LEXICON.states)
+    for said in ("She {} smiles.", "The merger was {} a success for her.", "She {} smiles until the end."):
+        found = planner.plan(said.format("nary"), 5.0)
+        usual = PLANNER.plan(said.format("never"), 5.0)
+        assert found.remarks == usual.remarks
+        for kind in ("acts", "limits"):
+            asked = [
+                [part.model_dump(exclude={"words"}) for beat in brief.beats for part in getattr(beat, kind)]
+                for brief in (found, usual)
+            ]
+            assert asked[0] == asked[1]
+
+
 def test_lexicons_of_earlier_versions_cite_nothing() -> None:
     texts = {
         name: re.sub(r"(?m)^(sources:\n(  .*\n)*|rests_on: .*\n|    source: .*\n)", "", text) for name, text in TEXTS.items()
@@ -95,6 +137,21 @@ def test_errors_name_file_line_and_key(file: str, old: str, new: str, said: str)
 def test_files_can_be_called_by_another_name() -> None:
     with pytest.raises(ConfigError, match=r"^mine\.yaml:\d+"):
         load_lexicon({**TEXTS, "acts": "nothing: 1"}, {"acts": "mine.yaml"})
+
+
+def test_what_is_taken_from_others_comes_with_their_licences() -> None:
+    """The wheel takes what pyproject.toml lists; the tables say what is whose."""
+    shipped = sorted(path.name for path in (ROOT / "LICENSES").iterdir())
+    assert shipped == ["WordNet.txt", "pyspellchecker.txt", "vaderSentiment.txt"]
+    for name in shipped:
+        text = " ".join((ROOT / "LICENSES" / name).read_text(encoding="utf-8").split())
+        assert re.search(r"(?i)copyright .*(?i:tyler barrus|c\.j\. hutto|princeton university)", text)
+        assert re.search(r"(?i)permission .* (?:is )?hereby granted", text)
+        assert re.search(r"provided \W?as is\W", text, re.IGNORECASE)
+        assert any(f"LICENSES/{name}" in table for table in TEXTS.values())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["license-files"] == ["LICENSE", "LICENSES/*.txt"]
+    assert project["license"] == "Apache-2.0 AND MIT AND LicenseRef-WordNet"
 
 
 def test_all_files_are_read() -> None:

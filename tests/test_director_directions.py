@@ -7,14 +7,13 @@ import itertools
 import pytest
 
 from agents.director.lexicon import LexiconPlanner
-from configs.lexicon import builtin_texts, load_lexicon
 from protocol.brief import Act, Brief
+from tests.directing import PLANNER
 
 
 @pytest.fixture(scope="module")
 def planner() -> LexiconPlanner:
-    lexicon = load_lexicon(builtin_texts())
-    return LexiconPlanner(lexicon, lexicon.states)
+    return PLANNER
 
 
 def acts(brief: Brief) -> list[tuple[float, float, Act]]:
@@ -46,7 +45,7 @@ def only(brief: Brief, name: str) -> tuple[float, float, Act]:
         ("She is petrified with terror.", ["fear"]),
         ("His face shows nothing but disgust.", ["disgust"]),
         ("She is torn between fear and anger.", ["fearfully_angry"]),
-        ("He looks both shocked and delighted.", ["happily_surprised"]),
+        ("He looks both shocked and delighted.", ["happily_surprised", "joy"]),
         ("She is sad, yet afraid.", ["sadly_fearful"]),
         ("A look of pity crosses his face.", ["sympathy"]),
         ("He gives us a smug look.", ["look_at_camera", "smugness"]),
@@ -69,7 +68,7 @@ def only(brief: Brief, name: str) -> tuple[float, float, Act]:
         ("Please make her blink.", ["blink"]),
         ("SMILE, DAMN IT!", ["smile"]),
         ("he truns his haed to the left", ["turn_head"]),
-        ("sudenly she is suprised", ["surprise"]),
+        ("sudenly she is suprised", ["surprise", "interest"]),
         ("(sighs) (rolls eyes) (looks away)", ["sigh", "roll_eyes", "avert_gaze"]),
         ("- smile\n- frown\n- wink", ["smile", "furrow_brows", "frown", "wink"]),
         ("1. Smile.\n2. Nod.", ["smile", "nod"]),

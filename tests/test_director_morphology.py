@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.director.morphology import Morphology, distance, stems
+from tests.directing import READER
 
 BASES = ["smile", "nod", "raise", "cry", "gentle", "happy", "wide", "close", "tongue", "letter", "let", "shock", "glance"]
 WORDS = Morphology(BASES, {"teeth": ("tooth",), "eyes": ("eye",)}, ["stock", "glass"], BASES)
@@ -66,6 +67,45 @@ def test_slips_are_repaired(slip: str, meant: str) -> None:
 @pytest.mark.parametrize("word", ["stock", "stocks", "glass", "xyz", "nad", "elephant", "shcokingly-not"])
 def test_other_words_are_left_alone(word: str) -> None:
     assert WORDS.repaired(word) is None
+
+
+@pytest.mark.parametrize("word", ["beard", "wood", "band", "wind", "card", "ward", "board", "fund", "herd"])
+def test_a_d_at_the_end_is_no_ending_of_its_own(word: str) -> None:
+    """A beard is not what a bear did, nor is wood wooed."""
+    known = Morphology(["bear", "woo", "ban", "win", "car", "war", "boar", "fun", "her"], {}, [])
+    assert known.lemmas(word) == ()
+    assert set(known.lemmas("warred")) == {"war"}
+
+
+@pytest.mark.parametrize(
+    "word",
+    "ward wand tend brand fund herd tribal shrewd taco tacos tacky ford processor processors cult assisting assisted gallon"
+    " trod accompany barrister priestess wallop".split(),
+)
+def test_common_words_are_not_taken_for_slips(word: str) -> None:
+    """Each was: counted 500 times or more in pyspellchecker's subtitles, and near a word of the lexicon."""
+    assert READER._morphology.repaired(word) is None
+
+
+def test_two_slips_are_too_many_for_a_thing_that_faces_do_not_do() -> None:
+    words = Morphology(["gargle", "shudder", "grimace"], {}, [], {"grimace": 5}, ["gargle", "shudder"])
+    assert words.repaired("gargoyle") is None
+    assert words.repaired("gargel") == "gargle"
+    assert words.repaired("grimmase") == "grimace"
+
+
+def test_what_a_word_is_meant_to_be_is_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = Morphology(BASES, {}, [], BASES)
+    looked: list[str] = []
+    similar = words._similar
+
+    def looking(word: str) -> list[str]:
+        looked.append(word)
+        return similar(word)
+
+    monkeypatch.setattr(words, "_similar", looking)
+    assert [words.repaired("smils") for _ in range(3)] == ["smiles"] * 3
+    assert looked == ["smils"]
 
 
 def naive(a: str, b: str) -> int:

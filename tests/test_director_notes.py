@@ -12,16 +12,15 @@ from configs.lexicon import load_lexicon
 from configs.loading import ConfigError
 from protocol.brief import Brief
 from protocol.keyframes import exact
+from tests.directing import PLANNER, TEXTS
 from tests.noted import (
     DIRECTIONS,
     FROWNING,
     JOKING,
     LONG,
     NOTES,
-    PLANNER,
     SMILING,
     SURPRISED,
-    TEXTS,
     WEEPING,
     planned,
     revised,
@@ -62,7 +61,7 @@ TABLE = [
         "could she smile a bit less?",
         "1(tenderness strength 0.659, smile strength 0.7) 2(tenderness strength 0.659, smile strength 0.7)",
     ),
-    (SURPRISED, "less surprise", "1(surprise strength 0.7) 2(surprise strength 0.7) =3 =4 =5"),
+    (SURPRISED, "less surprise", "1(surprise strength 0.7) =2 =3 =4 =5"),
     (
         FROWNING,
         "make the frown subtler",

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agents.director.patterns import PatternError, PatternTable, compile_pattern
-from configs.lexicon import Entry, Lexicon, builtin_texts, load_lexicon
-
-LEXICON = load_lexicon(builtin_texts())
+from configs.lexicon import Entry, Lexicon
+from tests.directing import LEXICON
 
 
 def small(**entries: list[str]) -> PatternTable:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agents.director.performance import Performance, Span, own_time
-from configs.lexicon import Call, builtin_texts, load_lexicon
-
-LEXICON = load_lexicon(builtin_texts())
+from configs.lexicon import Call
+from tests.directing import LEXICON
 
 
 def play(*acts: tuple[str, float], total: float = 10.0) -> Performance:
@@ -33,7 +32,7 @@ def ends(*acts: tuple[str, float]) -> dict[str, float]:
         ("close_eyes", "surprise"),
         ("fall_asleep", "wake_up"),
         ("look", "look_at_camera"),
-        ("surprise", "grin"),
+        ("interest", "grin"),
         ("joy", "neutral"),
         ("pout", "grin"),
         ("turn_head", "look_at_camera"),
@@ -82,7 +81,7 @@ def test_release_of_all_lets_everything_go() -> None:
 
 def test_a_head_that_is_raised_after_it_was_lowered_is_let_go() -> None:
     performance = play(("lower_head", 0.0))
-    assert performance.undone("lift_chin", 2.0, 0.5)
+    assert performance.undone(["lift_chin"], 2.0, 0.5)
     assert performance.finished()[0].end == 2.5
 
 

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agents.director.lexicon import LexiconPlanner
-from configs.lexicon import builtin_texts, load_lexicon
 from protocol.brief import Brief
-
-LEXICON = load_lexicon(builtin_texts())
-PLANNER = LexiconPlanner(LEXICON, LEXICON.states)
+from tests.directing import PLANNER
 
 
 def names(brief: Brief) -> set[str]:

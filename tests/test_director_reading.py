@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.director.reading import Reader
-from configs.lexicon import builtin_texts, load_lexicon
-
-READER = Reader(load_lexicon(builtin_texts()))
+from tests.directing import READER
 
 
 @pytest.mark.parametrize(
@@ -21,6 +18,21 @@ READER = Reader(load_lexicon(builtin_texts()))
         ("He slowly raises his left eyebrow, then winks twice.", ()),
         ("She smiles while juggling three oranges.", ("juggling", "three", "oranges")),
         ("", ()),
+        # what others do, what is looked at and what somebody is likened to, as far as it is understood
+        ("All her friends shout at the dragon wildly in Swahili.", ("dragon", "Swahili")),
+        ("Her boss yells at the zorble.", ("zorble",)),
+        ("She stares at the telephone.", ()),
+        ("She stares at the frobnicator beside the zorble.", ("zorble",)),
+        ("She notices a zorble on her right.", ("zorble",)),
+        ("He nods as a zorble would.", ("zorble",)),
+        ("He frowns as the zorble sings.", ("zorble",)),
+        ("He grins as if a zorble had bitten him.", ("zorble", "bitten")),
+        ("He is as pale as a zorble.", ("pale", "zorble")),
+        ("He is as happy as a lark.", ()),
+        ("She hides her fear behind a frobnicated smile.", ("frobnicated",)),
+        ("He smiles, hiding his zorbic fear.", ("zorbic",)),
+        ("Behind her smile lies deep sadness.", ()),
+        ("She smiles, proud as a peacock.", ()),
     ],
 )
 def test_words_that_could_not_be_used_are_named(text: str, unread: tuple[str, ...]) -> None:

@@ -6,12 +6,9 @@ from itertools import pairwise
 
 import pytest
 
-from agents.director.lexicon import LexiconPlanner
-from configs.lexicon import builtin_texts, load_lexicon
 from protocol.brief import Act, Brief
-
-LEXICON = load_lexicon(builtin_texts())
-PLANNER = LexiconPlanner(LEXICON, LEXICON.states)
+from protocol.channels import REGIONS
+from tests.directing import PLANNER
 
 
 def acts(brief: Brief) -> list[tuple[float, float, Act]]:
@@ -306,3 +303,36 @@ def test_eyes_that_are_not_taken_off_something_stay_there_meanwhile(direction: s
 )
 def test_what_is_only_pretended_or_only_called(direction: str, expected: str) -> None:
     assert expected in names(direction, None)
+
+
+@pytest.mark.parametrize(
+    ("direction", "looks"),
+    [
+        ("She looks out of the corner of her eye.", [("look", True)]),
+        ("He looks at her out of the corner of his eye.", [("look", True)]),
+        ("They glance left out of the corner of their eye.", [("glance", True)]),
+        ("She glances to the right out of the corner of her eye.", [("glance", False)]),
+        ("Out of the corner of his eye, he notices her.", [("look", True)]),
+        ("Something appears in the corner of her eye.", [("look", True)]),
+    ],
+)
+def test_out_of_the_corner_of_an_eye_only_eyes_look(direction: str, looks: list[tuple[str, bool]]) -> None:
+    brief = PLANNER.plan(direction, None)
+    assert [(act.name, act.yaw > 10) for _, _, act in acts(brief)] == looks
+    assert {act.regions for _, _, act in acts(brief)} == {("eyes",)}
+    assert brief.unread == ()
+
+
+def test_who_looks_aside_moves_more_than_the_eyes() -> None:
+    assert [act.regions for _, _, act in acts(PLANNER.plan("She looks at the window.", None))] == [REGIONS]
+
+
+@pytest.mark.parametrize("whose", ["his", "her", "their", "my", "your"])
+def test_whose_it_is_makes_no_difference(whose: str) -> None:
+    def only(direction: str) -> Act:
+        ((_, _, act),) = acts(PLANNER.plan(direction, None))
+        return act
+
+    assert only(f"Turns {whose} head, taking {whose} time").speed == 0.5
+    assert only(f"Is out of {whose} mind with joy").strength == 1.4
+    assert only(f"Scared out of {whose} wits").strength > only("Scared").strength

@@ -5,18 +5,16 @@ from __future__ import annotations
 import pytest
 
 from agents.director.lexicon import LexiconPlanner
-from configs.lexicon import builtin_texts, load_lexicon
+from configs.lexicon import load_lexicon
 from configs.loading import ConfigError
 from configs.own_lexicon import add_own
 from protocol.brief import Brief
-
-TEXTS = builtin_texts()
-LEXICON = load_lexicon(TEXTS)
+from tests.directing import LEXICON, PLANNER, TEXTS
 
 
 @pytest.fixture(scope="module")
 def planner() -> LexiconPlanner:
-    return LexiconPlanner(LEXICON, LEXICON.states)
+    return PLANNER
 
 
 def played(brief: Brief) -> set[str]:
@@ -56,6 +54,18 @@ def played(brief: Brief) -> set[str]:
         ("He gazes at a waterfall.", {"awed"}),
         ("A duckling waddles up to her.", {"tenderness", "smile"}),
         ("He sinks into an armchair.", {"serenity"}),
+        ("She overheard a joke.", {"laugh"}),
+        ("She hears something terrible.", {"sadness"}),
+        ("He hears a terrible story.", {"sadness"}),
+        ("He hears somebody laughing.", {"interest", "turn_head", "smile"}),
+        ("She hears a woman laughing.", {"interest", "turn_head", "smile"}),
+        ("He hears somebody screaming.", {"startle", "fear"}),
+        ("She overhears a neighbour crying.", {"worry", "sympathy"}),
+        ("He tastes something hot.", {"pain", "blow_air"}),
+        ("She lost two kilos.", {"pride"}),
+        ("She wins the cup.", {"pride"}),
+        ("He apologises.", {"guilt"}),
+        ("The soup tastes hot.", {"pain", "blow_air"}),
     ],
 )
 def test_things_of_a_known_kind_are_played(planner: LexiconPlanner, situation: str, acts: set[str]) -> None:
@@ -85,6 +95,11 @@ def test_a_good_thing_that_does_not_happen_disappoints(planner: LexiconPlanner, 
         ("He turns down the corners of his mouth.", "disappointment"),
         ("She is already smiling.", "interest"),
         ("She presses her hand to her cheek.", "pain"),
+        ("He discovers a creepy gargoyle.", "puff_cheeks"),  # it is no gargling
+        ("She notices his beard.", "fear"),
+        ("She sips hot chocolate.", "pain"),
+        ("He hears somebody laughing.", "laugh"),  # it is somebody else who does
+        ("She listens to bad music.", "sadness"),
     ],
 )
 def test_words_of_the_kinds_mean_nothing_by_themselves(planner: LexiconPlanner, direction: str, not_played: str) -> None:
@@ -108,6 +123,20 @@ def test_what_nobody_understands_is_played_by_its_tone(
     assert brief.remarks == (f"played by its tone alone: {tone}",)
     assert brief.unread
     assert all(act.strength <= 0.6 for beat in brief.beats for act in beat.acts)  # restrained
+
+
+@pytest.mark.parametrize(
+    ("direction", "tone"),
+    [
+        ("The number is on the door.", "neutral"),  # and not numb
+        ("He puts the wood in the shed.", "neutral"),  # nobody is wooed
+        ("The band is in the hall.", "neutral"),
+        ("He is dying.", "unpleasant"),
+        ("The thieves were at the embassy.", "unpleasant"),
+    ],
+)
+def test_a_tone_is_told_by_the_forms_of_its_words(planner: LexiconPlanner, direction: str, tone: str) -> None:
+    assert planner.plan(direction, None).remarks == (f"played by its tone alone: {tone}",)
 
 
 def test_each_sentence_has_a_tone_of_its_own(planner: LexiconPlanner) -> None:
@@ -149,7 +178,13 @@ def test_an_emotion_that_is_to_colour_a_take_has_no_tone(planner: LexiconPlanner
 def test_a_kind_grows_by_a_line_of_a_users_own() -> None:
     own = add_own(LEXICON, "classes: {spicy: [bhut]}\n")
     assert "pain" in played(LexiconPlanner(own, own.states).plan("She swallows a whole bhut.", None))
-    assert "pain" not in played(LexiconPlanner(LEXICON, LEXICON.states).plan("She swallows a whole bhut.", None))
+    assert "pain" not in played(PLANNER.plan("She swallows a whole bhut.", None))
+
+
+def test_people_of_a_users_own_are_somebody_else() -> None:
+    own = add_own(LEXICON, "classes: {people: [vicar]}\n")
+    assert "shout" not in played(LexiconPlanner(own, own.states).plan("Her vicar shouts.", None))
+    assert "shout" in played(PLANNER.plan("Her vicar shouts.", None))
 
 
 def test_lexicons_of_earlier_versions_have_no_tones() -> None:

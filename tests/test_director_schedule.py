@@ -8,11 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.director.lexicon import LexiconPlanner
-from configs.lexicon import builtin_texts, load_lexicon
 from protocol.keyframes import exact
-
-LEXICON = load_lexicon(builtin_texts())
-PLANNER = LexiconPlanner(LEXICON, LEXICON.states)
+from tests.directing import LEXICON, PLANNER
 
 SAID = """she he smiles frowns then , . and while before after nods twice slowly suddenly opens closes eyes mouth her his left
     right eyebrow raises head turns looks up down at the camera for two seconds 3s at 0:02 without moving freezes is sad

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.director.text import shadow, tokenise
-from configs.lexicon import Words, builtin_texts, load_lexicon
+from configs.lexicon import Words
+from tests.directing import LEXICON
 
-WORDS: Words = load_lexicon(builtin_texts()).words
+WORDS: Words = LEXICON.words
 
 
 def read(text: str) -> list[str]:

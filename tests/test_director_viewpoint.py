@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.director.lexicon import LexiconPlanner
-from configs.lexicon import builtin_texts, load_lexicon
-
-LEXICON = load_lexicon(builtin_texts())
-PLANNER = LexiconPlanner(LEXICON, LEXICON.states)
+from tests.directing import PLANNER
 
 
 def side(direction: str) -> str:

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agents.director.lexicon import LexiconPlanner
-from configs.lexicon import builtin_texts, load_lexicon
 from protocol.brief import Act, Brief, Limit
-
-LEXICON = load_lexicon(builtin_texts())
-PLANNER = LexiconPlanner(LEXICON, LEXICON.states)
+from tests.directing import PLANNER
 
 
 def acts(brief: Brief) -> list[tuple[float, Act]]:
@@ -224,7 +220,7 @@ def test_an_eye_that_is_closed_for_long_is_no_wink() -> None:
         ("Hardly had she nodded when she winked.", ["nod", "wink"]),
         ("After a long sigh he shuts his eyes.", ["sigh", "close_eyes"]),
         ("When the nod is over he smiles.", ["nod", "smile"]),
-        ("His surprise is followed by anger.", ["surprise", "anger"]),
+        ("His surprise is followed by anger.", ["surprise", "interest", "anger"]),
     ],
 )
 def test_order_in_words_is_kept(direction: str, expected: list[str]) -> None:
@@ -396,7 +392,7 @@ def test_words_that_carry_nothing_are_not_reported(direction: str) -> None:
 
 
 def test_what_is_under_way_comes_before_what_breaks_in() -> None:
-    assert names("She is reading when a noise makes her look up.") == ["read", "startle", "surprise", "look"]
+    assert names("She is reading when a noise makes her look up.") == ["read", "startle", "surprise", "look", "interest"]
     assert names("He jumps when the door slams.")[-1] == "startle"
 
 

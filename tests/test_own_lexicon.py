@@ -10,16 +10,16 @@ import pytest
 
 from agents.director.lexicon import LexiconPlanner
 from agents.director.reading import Reading
-from configs.lexicon import Lexicon, builtin_texts, load_lexicon
+from configs.lexicon import Lexicon
 from configs.loading import ConfigError
 from configs.own_lexicon import OWN_LEXICON, add_own
 from configs.tables import build, read_texts
 from protocol.messages import TakeOpened
 from runtime.cli import main
 from runtime.takes import open_take
+from tests.directing import LEXICON
 from tests.program import at_home, journal_file, left, refused
 
-LEXICON = load_lexicon(builtin_texts())
 PAGE = Path(__file__).parent.parent / "docs" / "directions.md"
 
 

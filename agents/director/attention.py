@@ -13,10 +13,10 @@ UNPLACED_YAW = 13.0
 """Degrees of a look at somebody or something of which nothing is said but that it is there: aside, and clearly not at us."""
 _POINTS = frozenset({"to", "on", "off", "toward", "towards", "at", "from", "in"})
 _LOOKING = frozenset({"look", "gaze", "stare", "glance", "peer", "peek", "peep", "turn", "squint", "eye"})
-SENSING = frozenset({"check", "see", "watch", "notice", "spot", "find", "observe", "examine", "inspect", "discover", "look"})
-"""Verbs of somebody who looks, whatever they say of eyes: "checks who has come in on his right"."""
 _LOOKING_AT = frozenset({"look", "gaze", "stare", "glance", "peer", "peek", "peep"})
 _AT = frozenset({"at", "toward", "towards", "over", "across", "past", "to", "after", "into", "through", "beyond"})
+_AT_REST = _AT | frozenset({"beside", "behind", "on", "in", "near", "by", "with", "from", "under", "above", "below", "between"})
+"""Prepositions that say more of a thing than what it is."""
 _THERE = frozenset(
     {"over", "there", "round", "around", "toward", "towards", "to", "at", "it", "them", "him", "her", "way", "direction"}
 )
@@ -26,14 +26,7 @@ _OTHERS = frozenset(
 )
 
 
-_ANYBODY = frozenset(("someone", "somebody", "everyone", "everybody", "people", "strangers", "others"))
 _OWNED = frozenset(("his", "her", "their", "another"))
-PEOPLE = frozenset(
-    "boss teacher mate guest host waiter waitress opponent rival crowd audience spectator stranger visitor passenger customer"
-    " client interviewer examiner enemy ex roommate flatmate".split()
-)
-"""People who are somebody else where they are his or hers, beside the friends and family of words.yaml."""
-_STRANGERS = frozenset(("stranger", "crowd", "audience", "passer", "bystander"))
 _BEFORE_PEOPLE = frozenset(
     {"all", "old", "best", "little", "big", "new", "former", "whole", "young", "elder", "younger", "two"}
 )
@@ -54,7 +47,7 @@ def named_place(clause: Clause, loose: Sequence[Hit], light: frozenset[str]) -> 
             continue
         points = [n for n in range(max(0, hit.first - 2), hit.first) if clause.tokens[n].word in _POINTS]
         after = clause.tokens[hit.last + 1 : hit.last + 2]
-        if points and (not after or after[0].word in light or first in _OTHERS):
+        if points and (not after or after[0].word in light or first in _OTHERS or after[0].word in _OTHERS):
             return hit, points[0]
     return None
 
@@ -68,13 +61,14 @@ def looks_there(tokens: Sequence[Token]) -> bool:
 
 
 def unplaced(tokens: Sequence[Token], lexicon: Lexicon) -> tuple[int, int] | None:
-    """First and last token of a look at something of which nobody can tell where it is: "stares at the telephone"."""
+    """First and last token of a look at something of which nobody can tell where it is: "stares at the telephone" on a wall."""
     for place, token in enumerate(tokens):
         if _LOOKING_AT.isdisjoint(token.lemmas):
             continue
         ahead = [n for n in range(place + 1, min(place + 4, len(tokens))) if tokens[n].word in _AT]
         if ahead and ahead[0] + 1 < len(tokens) and not _negated(tokens[:place], lexicon):
-            return place, len(tokens) - 1
+            thing = next((n for n in range(ahead[0] + 2, len(tokens)) if _AT_REST & {tokens[n].word}), len(tokens))
+            return place, thing - 1
     return None
 
 
@@ -83,18 +77,16 @@ def others_act(tokens: Sequence[Token], lexicon: Lexicon) -> int | None:
 
     What is done to the subject, or brought about in it ("her friend makes her laugh"), is the subject's all the same.
     """
-    people = {*lexicon.words.classes["friend"], *PEOPLE}
+    classes = lexicon.words.classes
+    people = {*classes["friend"], *classes.get("people", ())}
+    strangers = frozenset(classes.get("strangers", ()))
     for place, token in enumerate(tokens[:5]):
         forms = {token.word, *token.lemmas}
-        if (
-            token.word in _ANYBODY
-            or forms & _STRANGERS
-            or (
-                place
-                and forms & people
-                and _OWNED & {earlier.word for earlier in tokens[:place]}
-                and not token.text.lower().replace("\u2019", "'").endswith(("'s", "s'"))  # "her friend's wedding"
-            )
+        if forms & strangers or (
+            place
+            and forms & people
+            and _OWNED & {earlier.word for earlier in tokens[:place]}
+            and not token.text.lower().replace("\u2019", "'").endswith(("'s", "s'"))  # "her friend's wedding"
         ):
             caused = any(_CAUSES & {later.word, *later.lemmas} for later in tokens[place + 1 :])
             return None if caused else place
@@ -104,5 +96,4 @@ def others_act(tokens: Sequence[Token], lexicon: Lexicon) -> int | None:
 
 
 def _negated(before: Sequence[Token], lexicon: Lexicon) -> bool:
-    denying = {phrase for phrase in lexicon.modifiers.negation if " " not in phrase}
-    return any(token.word in denying for token in before)
+    return any(token.word in lexicon.modifiers.denying for token in before)

@@ -39,6 +39,10 @@ _SENSED = frozenset({"see", "hear", "sight", "sound"})
 _PLAIN_AS = frozenset({"usual", "ever", "always", "one", "well", "before", "normal", "instructed", "needed", "much", "follows"})
 _LIKENED = frozenset("still white pale red cold quiet silent proud happy mad sick stubborn sly solemn bright stiff".split())
 _DETERMINERS = frozenset({"a", "an", "the", "his", "her", "their", "this", "that", "its", "your"})
+_FOLLOWED = frozenset({"him", "them", "me", "us", "you"})
+_WAYS = frozenset(
+    "down up along through into around round across from with to in on at and home everywhere out over past".split()
+)
 _BECOMES = frozenset({"become", "turn", "give", "morph", "melt", "dissolve", "transform", "shift", "change", "fade", "evolve",
                       "into", "to", "replace", "make"})  # fmt: skip
 _ARROWS = frozenset({"->", "=>", "\u2192", ">"})
@@ -77,12 +81,16 @@ class ClauseReader:
         joints: connectives and the joint that each makes.
         states: lemmas by which states and expressions are named; "to" and "into" before one make a change out of a verb.
         changes: lemmas of verbs of change.
+        followers: who follows somebody with eyes or feet: nothing comes after anything in "a stranger follows her".
     """
 
-    def __init__(self, joints: PhraseTable[Joint], states: frozenset[str], changes: frozenset[str]) -> None:
+    def __init__(
+        self, joints: PhraseTable[Joint], states: frozenset[str], changes: frozenset[str], followers: frozenset[str]
+    ) -> None:
         self._joints = joints
         self._states = states
         self._changes = changes
+        self._followers = followers | _SUBJECTS
 
     def split(self, tokens: Sequence[Token], times: Sequence[TimeMark]) -> list[Clause]:
         """The clauses of a direction, in order, without empty ones.
@@ -131,7 +139,7 @@ class ClauseReader:
             joint = "then"  # "no sooner has he smiled than he frowns"
         elif joint == "when" and {"hardly", "scarcely", "barely"} & set(said[:1]) and {"had", "has", "have"} & set(said[1:2]):
             joint = "then"
-        elif joint is None and _follows(said, tokens, place):
+        elif joint is None and self._followers.isdisjoint(said) and _follows(said, tokens, place):
             joint = "after"
         if joint == "after" and token.word == "once" and not _begins_clause(tokens, last + 1):
             joint = None
@@ -250,7 +258,10 @@ def _follows(said: Sequence[str], tokens: Sequence[Token], place: int) -> bool:
     if tokens[place].word not in ("follows", "follow") or not 2 <= len(said) <= 5 or said[0] not in _DETERMINERS:
         return False
     after = tokens[place + 1] if place + 1 < len(tokens) else None
-    return after is not None and after.is_word and {"eyes", "gaze", "look", "head"}.isdisjoint(said)
+    if after is None or not after.is_word:
+        return False
+    beyond = tokens[place + 2].word if place + 2 < len(tokens) else ""
+    return after.word not in _FOLLOWED and (after.word != "her" or (beyond.isalpha() and beyond not in _WAYS))
 
 
 def _begins_main(clause: Clause, tokens: Sequence[Token], place: int) -> bool:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from agents.director.attention import SENSING, UNPLACED_YAW, named_place, others_act, unplaced
+from agents.director.attention import UNPLACED_YAW, named_place, others_act, unplaced
 from agents.director.clauses import Clause
+from agents.director.doings import PARTICLES, moves_a_thing
 from agents.director.modifiers import OTHER, Hit, ModifierReader
 from agents.director.patterns import Match, PatternTable
 from agents.director.shaping import Shaping, name_of
 from agents.director.text import Token
 from configs.lexicon import Call, Does, Entry, Lexicon
 from protocol.brief import Side
-from protocol.channels import Region, both_sides
+from protocol.channels import REGIONS, Region, both_sides
 
 CLEAR_YAW = 18.0
 CLEAR_PITCH_UP = 14.0
@@ -22,8 +23,14 @@ CLEAR_TURN = 20.0
 """Degrees of a clear look aside, up and down, and of a clear turn of the head (the catalogue of gestures)."""
 KEPT_UP = 4
 """How often something is done that somebody keeps doing."""
+MORE = 1.3
+"""How much more a feeling is that is compared with what it was."""
+DIP = 0.9
+"""Seconds for which an expression wavers, where nothing says for how long."""
 _SEEING = frozenset({"look", "watch", "see", "spot", "follow", "admire", "notice"})
 _WHO_WAITS = frozenset({"he", "she", "they", "we", "just", "simply"})
+_LASTING = frozenset("stay remain keep hold linger stare gape freeze frozen still rooted transfixed fixed continue".split())
+"""Words by which a feeling lasts that would be over by itself."""
 MANNER = 0.75
 """How strong an emotion is that only colours an action, as in "he nods sadly"."""
 
@@ -48,6 +55,7 @@ class Cue:
         place: index of its first character in the direction.
         end: index after its last character.
         denied: whether it is what comes of "not".
+        lasts: whether it is said to go on: "stays surprised", "stares in amazement".
     """
 
     entry: str
@@ -65,6 +73,7 @@ class Cue:
     place: int
     end: int
     denied: bool = False
+    lasts: bool = False
 
 
 @dataclass(slots=True)
@@ -94,7 +103,7 @@ class CueReader:
     Args:
         lexicon: the tables.
         patterns: its patterns, compiled.
-        text: the direction as written.
+        modifiers: finds what changes them.
     """
 
     def __init__(self, lexicon: Lexicon, patterns: PatternTable, modifiers: ModifierReader) -> None:
@@ -102,6 +111,9 @@ class CueReader:
         self._patterns = patterns
         self._modifiers = modifiers
         self._light = frozenset(lexicon.words.light)
+        classes = lexicon.words.classes
+        self._handled = frozenset(classes.get("handled", ()))
+        self._sensing = frozenset((*classes.get("notices", ()), *classes.get("appears", ())))  # older lexicons lack them
 
     def read(
         self, clause: Clause, text: str, borrowed: Sequence[Token] = (), other: Side = "right", *, repeats: bool = False
@@ -130,15 +142,17 @@ class CueReader:
                 else ()
             )
         }
-        dropped = False
+        dropped: set[int] = set()
         other_does = None if borrowed else others_act(clause.tokens, self._lexicon)
+        lasts = any(not _LASTING.isdisjoint((token.word, *token.lemmas)) for token in clause.tokens)
         denies = not {"not", "never"}.isdisjoint(words[:own])
         while True:
             lemmas = [() if place in hidden else token.lemmas for place, token in enumerate(tokens)]
             found = self._patterns.find(lemmas, words, frozenset(excluded), own if borrowed else None)
             if other_does is not None:
-                dropped = dropped or any(self._done_by(other_does, match) for match in found)
+                dropped.update(p for match in found if self._done_by(other_does, match) for p in match.places)
                 found = [match for match in found if not self._done_by(other_does, match)]
+            found = [match for match in found if not self._moves_a_thing(tokens[:own], match)]
             taken = frozenset(place for match in found for place in match.places)
             hits = [_named(hit, other) for hit in self._modifiers.find(clause.tokens, taken)]
             if denies:
@@ -167,7 +181,7 @@ class CueReader:
             if name_of(match) in self._lexicon.states and self._in_the_eyes(clause, match):
                 eyes: tuple[Region, ...] = ("brows", "eyes")
                 cue = replace(cue, calls=tuple(call.model_copy(update={"regions": eyes}) for call in cue.calls))
-            cue = replace(cue, words=" ".join(text[start:end].split())[:400], place=start, end=end)
+            cue = replace(cue, words=" ".join(text[start:end].split())[:400], place=start, end=end, lasts=lasts)
             result.cues.append(cue)
             result.used |= places
         result.used |= {
@@ -176,8 +190,8 @@ class CueReader:
         result.loose = shaped.loose
         result.cues = self._without_background(result.cues)
         if other_does is not None and not result.cues and dropped:
-            result.cues.append(self._attends(clause, text))
-            result.used |= set(range(len(clause.tokens)))
+            result.used |= dropped | set(range(other_does + 1))
+            result.cues.append(self._attends(clause, max(dropped), text))
         if result.cues and (aside := self._aside(clause, result.cues, result.loose, text)) is not None:
             result.cues.append(aside)
         if not borrowed:
@@ -194,6 +208,8 @@ class CueReader:
             return
         for match in found:
             verbs = {place for place in match.places if place < len(tokens) and not _SEEING.isdisjoint(tokens[place].lemmas)}
+            if any("follow" in tokens[place].lemmas for place in verbs) and match.pattern.entry in self._lexicon.situations:
+                continue  # "follows her down the street"
             if not verbs or self._lexicon.entries[name_of(match)].aims in ("gaze", "turn"):
                 continue
             kept = [
@@ -212,6 +228,10 @@ class CueReader:
         """A look to where something is said to be: "something catches her attention on the right"."""
         if any(cue.entry in self._lexicon.actions and cue.does == "act" and not cue.event for cue in cues):
             return None
+        for hit in loose:
+            if hit.kind == "aim" and hit.regions != REGIONS:  # "notices her out of the corner of his eye"
+                look = Call(name="look", yaw=hit.yaw * CLEAR_YAW, pitch=hit.pitch * CLEAR_PITCH_UP, regions=hit.regions)
+                return _look(look, clause.tokens[hit.first], clause.tokens[hit.last], text)
         found = named_place(clause, loose, self._light)
         if found is None:
             return None
@@ -221,10 +241,12 @@ class CueReader:
     def toward(self, analysis: Analysis, text: str) -> Analysis | None:
         """A clause that has somebody look where something is, or at what nobody can place, and asks for nothing else."""
         clause = analysis.clause
-        if any(not SENSING.isdisjoint(token.lemmas) for token in clause.tokens):
+        there = [n for n, t in enumerate(clause.tokens) if not self._sensing.isdisjoint((t.word, *t.lemmas))]
+        if there:
             aside = self._aside(clause, (), analysis.loose, text)
             if aside is not None:
-                return Analysis(clause, [aside], analysis.hits, set(range(len(clause.tokens))))
+                used = {n for n, token in enumerate(clause.tokens) if aside.place <= token.start < aside.end}
+                return Analysis(clause, [aside], analysis.hits, used | set(there))
         found = unplaced(clause.tokens, self._lexicon)
         if found is None:
             return None
@@ -232,9 +254,9 @@ class CueReader:
         cue = _look(Call(name="look", yaw=UNPLACED_YAW), clause.tokens[first], clause.tokens[last], text)
         return Analysis(clause, [cue], [], set(range(first, last + 1)), (clause.tokens[first],))
 
-    def _attends(self, clause: Clause, text: str) -> Cue:
-        """What the subject does when somebody else does something: notices, and looks."""
-        first, last = clause.tokens[0], clause.tokens[-1]
+    def _attends(self, clause: Clause, until: int, text: str) -> Cue:
+        """What the subject does when somebody else does something, told up to a token: notices, and looks."""
+        first, last = clause.tokens[0], clause.tokens[until]
         calls = (Call(name="brow_flash", strength=0.6), Call(name="interest", strength=0.6))
         words = " ".join(text[first.start : last.end].split())[:400]
         return Cue(
@@ -245,6 +267,17 @@ class CueReader:
         """Whether a match is what somebody else does, as in "her friends shout", and no face of the subject's."""
         name = name_of(match)
         return match.places[0] > who and name in self._lexicon.actions and self._passing(name)
+
+    def _moves_a_thing(self, tokens: Sequence[Token], match: Match) -> bool:
+        """Whether a match takes for a movement of the head what is done to a thing, as in "tilts the cup"."""
+        parts = self._lexicon.words.parts
+        if name_of(match) not in self._lexicon.actions or match.places[-1] >= len(tokens):
+            return False
+        if any(lemma in parts for place in match.places for lemma in tokens[place].lemmas):
+            return False
+        verbs = [place for place in match.places if not self._handled.isdisjoint(tokens[place].lemmas)]
+        own = [place for place in match.places if tokens[place].word not in PARTICLES]
+        return any(moves_a_thing(tokens, place, parts) and own[-1] - place not in range(1, 5) for place in verbs)
 
     def _passing(self, name: str) -> bool:
         """Whether an action is done by somebody, rather than something that happens to them."""
@@ -292,6 +325,9 @@ class CueReader:
                 strength *= hit.value
             elif hit.kind == "pace":
                 speed *= hit.value
+            elif hit.kind == "onset":
+                kinds = [self._lexicon.kind(call.name) for call in self._lexicon.calls(name)]
+                speed *= hit.value if all(kind.hold in ("keep", "step") for kind in kinds) else 1.0
             elif hit.kind == "brief":
                 brief = hit.value if brief is None else min(brief, hit.value)
             elif hit.kind in ("count", "number"):
@@ -304,11 +340,15 @@ class CueReader:
             and any(tokens[place].word.endswith("ly") for place in match.places if place < own)
         ):
             strength *= MANNER
+        if name in self._lexicon.states and self._compared(match, tokens):
+            strength *= MORE
         strength = min(2.0, max(0.15, strength))
         speed = min(3.0, max(0.12, speed))
         calls = tuple(_shape(call, entry, hits, strength, count) for call in self._lexicon.calls(name))
         spared: tuple[tuple[str, float], ...] = ()
         does, of = entry.does, entry.of
+        if does == "dip":
+            does, brief = "release", DIP if brief is None else brief
         if entry.waits and _only_waits(match, tokens[:own]):
             does, calls = "pause", ()
         side = _side_of([hit.value for hit in hits if hit.kind == "side"])
@@ -342,6 +382,10 @@ class CueReader:
             and not {"keep", "continue"}.isdisjoint(tokens[first - 1].lemmas)
             and all(self._lexicon.kind(call.name).hold == "own" for call in self._lexicon.calls(name))
         )
+
+    def _compared(self, match: Match, tokens: Sequence[Token]) -> bool:
+        """Whether a feeling is named as more than before: "angrier"."""
+        return any(tokens[p].word.endswith("er") and tokens[p].word not in tokens[p].lemmas for p in match.places)
 
     def _deny(
         self, entry: Entry, name: str, calls: tuple[Call, ...], of: tuple[str, ...], *, neither: bool
@@ -401,9 +445,8 @@ def _shape(call: Call, entry: Entry, hits: Sequence[Hit], strength: float, count
             )
             changes["pitch"] = _bounded(pitch * (CLEAR_PITCH_UP if pitch > 0 else CLEAR_PITCH_DOWN) * scale, 25)
         changes["strength"] = call.strength
-        if any(hit.value == 1.1 and hit.pitch == 0 and hit.last > hit.first for hit in aims):
-            regions: tuple[Region, ...] = ("eyes",)
-            changes["regions"] = regions
+        if alone := [hit.regions for hit in aims if hit.regions != REGIONS]:
+            changes["regions"] = alone[0]  # "out of the corner of his eye"
     return call.model_copy(update={**changes, "side": side, "name": name})
 
 

@@ -6,16 +6,17 @@ looks over"), or what somebody tried ("... but fails").
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from agents.director.attention import looks_there, named_place
 from agents.director.clauses import Clause
 from agents.director.cues import Analysis, Cue, CueReader
+from agents.director.doings import has_own_verb
 from agents.director.modifiers import Hit
 from agents.director.text import Token
 from agents.director.times import TimeMark
-from configs.lexicon import Lexicon
+from configs.lexicon import Call, Lexicon
 from protocol.brief import Side
 from protocol.channels import both_sides
 
@@ -26,7 +27,7 @@ _CONTRARY: tuple[tuple[frozenset[str], frozenset[str]], ...] = (
     (frozenset({"forward"}), frozenset({"back", "backward", "backwards"})),
 )
 """Words of which a clause that has one does not take over the other: "his left eye is shut, the right one open"."""
-_MANNERS = frozenset({"degree", "pace", "brief", "count", "number"})
+_MANNERS = frozenset({"degree", "pace", "onset", "brief", "count", "number"})
 _TRYING = frozenset({"try", "struggle", "fight", "attempt", "strive", "not", "never", "hard", "best", "do", "to", "and"})
 _FAILING = frozenset({"fail", "vain", "avail", "unsuccessfully", "success", "lose"})
 _ABLE = frozenset({"can", "could", "manage", "succeed"})
@@ -51,8 +52,10 @@ _IN_FAILING = frozenset(
         "completely",
     }
 )
-_CLOSING = frozenset({"close_eyes", "squeeze_eyes", "droop_lids", "fall_asleep", "wink"})
-_NOT = frozenset({"not", "never"})
+_RETURNS = frozenset("return returns returned returning back reappear reappears recovers recover resumes comes".split())
+_OF_RETURNING = frozenset(
+    "come comes came coming is and then it again right straight soon at once only just to quickly".split()
+)
 LATE = TimeMark("share", 0.75, 1.0, 0, 0)
 """When that happens which does not happen "until the end"."""
 
@@ -72,7 +75,10 @@ class LeftOut:
         self._ignored = ignored
         self._meaning = meaning
         self._light = frozenset(lexicon.words.light)
+        self._denying = lexicon.modifiers.denying
         self._parts = frozenset(lexicon.words.parts)
+        self._acts = lexicon.acts
+        self._closing = frozenset({*lexicon.acts.release["eyes"], *lexicon.acts.lasting})
         self._open = lexicon.acts.spare["open_lids"]
 
     def adds_direction(self, analysis: Analysis, before: Analysis) -> bool:
@@ -127,6 +133,9 @@ class LeftOut:
     def borrowed(self, clause: Clause, before: Analysis, text: str) -> Analysis | None:
         """A clause read with what it leaves out: "looks left, then right"."""
         own = [token for token in clause.tokens if token.lemmas]
+        telling = [token.word for token in clause.tokens if token.word not in self._light]
+        if telling and all(word.endswith("ly") for word in telling):
+            return None  # "then, very deliberately, he winks": only how
         again = clause.joint in ("and", "comma", "semi") and any(
             mark.kind in ("at", "after", "span", "last") for mark in clause.times
         )
@@ -140,6 +149,8 @@ class LeftOut:
             for token in before.verbs
             if token.word not in {t.word for t in own} and against.isdisjoint((token.word, *token.lemmas))
         )
+        if has_own_verb(clause.tokens):  # of the clause before it takes only what is spoken of
+            borrowed = tuple(token for token in borrowed if self._parts.intersection(token.lemmas))
         last = next((call.side for cue in before.cues for call in cue.calls if call.side != "both"), "left")
         other: Side = "right" if last == "left" else "left"
         found = self._cues.read(clause, text, borrowed, other, repeats=again)
@@ -154,12 +165,32 @@ class LeftOut:
         first = next((place for place, token in enumerate(clause.tokens) if not token.word.endswith("ly")), None)
         if clause.joint not in ("then", "and", "comma") or first is None or first in analysis.used:
             return None
+        if any(cue.does == "still" for cue in analysis.cues):
+            return None  # "raises his brows, then holds completely still" is all of him
         token = clause.tokens[first]
         if not self._meaning.intersection(token.lemmas) or token.word in self._ignored:
             return None
         parts = [verb for verb in before.verbs if self._parts.intersection(verb.lemmas)]
         found = self._cues.read(clause, text, parts)
         return found if first in found.used and len(found.cues) >= len(analysis.cues) else None
+
+    def comes_back(self, clause: Clause, done: Sequence[Analysis]) -> Analysis | None:
+        """A clause that says only that what has just faded is there again: "her smile fades, then returns"."""
+        words = [token.word for token in clause.tokens if token.is_word]
+        if _RETURNS.isdisjoint(words) or any(word not in _RETURNS | _OF_RETURNING for word in words) or not done:
+            return None
+        letting = [cue for cue in done[-1].cues if cue.does == "release" and "all" not in cue.of]
+        if len(letting) != 1 or len(done[-1].cues) != 1:
+            return None
+        used = set(range(len(clause.tokens)))
+        if letting[0].brief or letting[0].length:  # it does so of itself
+            return Analysis(clause, [], [], used)
+        gone = {name for group in letting[0].of for name in self._acts.release[group]}
+        named = [call for a in done for cue in a.cues if cue.does == "act" for call in cue.calls if call.name in gone]
+        presupposed = [Call(name=self._acts.presupposed[group]) for group in letting[0].of if group in self._acts.presupposed]
+        calls = tuple((named or presupposed)[-1:])
+        cue = replace(letting[0], does="act", calls=calls, of=(), natural=None)
+        return Analysis(clause, [cue] if calls else [], [], used)
 
     def _stays_open(self, cue: Cue, *, right: bool) -> Cue:
         """What "the right one open" asks for beside a left eye that is shut: nothing is let go."""
@@ -170,7 +201,7 @@ class LeftOut:
     def stays_as_it_is(self, analysis: Analysis, before: Sequence[Analysis]) -> None:
         """Let an eye that is said to be open, and was not shut, stay so: "left eye open, right eye closed"."""
         sides = [hit.value for hit in analysis.hits if hit.kind == "side" and hit.value in (1, -1)]
-        shut = any("lids" in cue.of or _CLOSING & {name.name for name in cue.calls} for a in before for cue in a.cues)
+        shut = any("lids" in cue.of or self._closing & {name.name for name in cue.calls} for a in before for cue in a.cues)
         if not shut and not sides and _is_open(analysis):
             analysis.cues = [
                 replace(cue, does="spare", calls=(), of=()) if cue.of == ("eyes",) else cue for cue in analysis.cues
@@ -181,19 +212,20 @@ class LeftOut:
     def keeps_shut(self, analysis: Analysis, before: Analysis) -> None:
         """Let the one eye that was closed before be what "keep it closed" is said of, and stay so."""
         said = {token.word for token in analysis.clause.tokens}
-        sides = {call.side for cue in before.cues for call in cue.calls if call.name == "wink"} - {"both"}
+        lasting = self._acts.lasting
+        sides = {call.side for cue in before.cues for call in cue.calls if call.name in lasting} - {"both"}
         if (
             "it" not in said
             or len(sides) != 1
-            or not any(call.name == "close_eyes" for cue in analysis.cues for call in cue.calls)
+            or not any(call.name in lasting.values() for cue in analysis.cues for call in cue.calls)
         ):
             return
-        shut = {"name": "close_eyes", "side": sides.pop()}
+        side = sides.pop()
         for clause in (before, analysis):
             clause.cues = [
                 replace(
                     cue,
-                    calls=tuple(call.model_copy(update=shut) if call.name in _CLOSING else call for call in cue.calls),
+                    calls=tuple(_shut(call, lasting, side) if call.name in self._closing else call for call in cue.calls),
                 )
                 for cue in clause.cues
             ]
@@ -220,8 +252,8 @@ class LeftOut:
     def gives_in(self, clause: Clause, before: Analysis, text: str) -> Analysis | None:
         """What somebody does after all who tried not to: "he tries not to laugh, but can't"."""
         forms = {form for token in clause.tokens for form in (token.word, *token.lemmas)}
-        fails = bool(forms & _FAILING) or (bool(forms & _ABLE) and bool(forms & _NOT))
-        known = _FAILING | _ABLE | _NOT | _IN_FAILING | {"he", "she", "they", "you", "himself", "herself", "be"}
+        fails = bool(forms & _FAILING) or (bool(forms & _ABLE) and bool(forms & self._denying))
+        known = _FAILING | _ABLE | self._denying | _IN_FAILING | {"he", "she", "they", "you", "himself", "herself", "be"}
         if not fails or any(known.isdisjoint((token.word, *token.lemmas)) for token in clause.tokens):
             return None
         tried = before.clause.tokens
@@ -237,9 +269,9 @@ class LeftOut:
         """What does not happen until then, as a clause of its own: "she doesn't smile until the end", "... until he laughs"."""
         if not any(cue.denied or cue.does == "spare" for cue in analysis.cues):
             return None
-        if not any(token.word in _NOT for token in analysis.clause.tokens):
+        if not any(token.word in self._denying for token in analysis.clause.tokens):
             return None
-        tokens = [token for token in analysis.clause.tokens if _NOT.isdisjoint((token.word, *token.lemmas))]
+        tokens = [token for token in analysis.clause.tokens if self._denying.isdisjoint((token.word, *token.lemmas))]
         found = self._cues.read(replace(analysis.clause, joint="then", tokens=tokens, times=[]), text)
         acting = next((cue for cue in found.cues if cue.does == "act"), None)
         if acting is None:
@@ -248,6 +280,11 @@ class LeftOut:
         found.clause = replace(found.clause, tokens=[words])
         found.used = {0}
         return found
+
+
+def _shut(call: Call, lasting: Mapping[str, str], side: Side) -> Call:
+    """What closes an eye as the pose that lasts, on one side."""
+    return call.model_copy(update={"name": lasting.get(call.name, next(iter(lasting.values()))), "side": side})
 
 
 def _is_open(analysis: Analysis) -> bool:

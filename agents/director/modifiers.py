@@ -10,8 +10,9 @@ from typing import Literal
 from agents.director.phrases import PhraseTable
 from agents.director.text import Token
 from configs.lexicon import Lexicon
+from protocol.channels import REGIONS, Region
 
-HitKind = Literal["degree", "pace", "brief", "count", "side", "aim", "angle", "number", "not", "affirmed"]
+HitKind = Literal["degree", "pace", "onset", "brief", "count", "side", "aim", "angle", "number", "not", "affirmed"]
 
 OTHER = 3
 """The value of a side that is only called "the other"."""
@@ -44,6 +45,7 @@ class Hit:
         pitch: for an aim, units of a clear look up.
         first: index of its first token.
         last: index of its last token.
+        regions: for an aim, who moves.
     """
 
     kind: HitKind
@@ -52,6 +54,7 @@ class Hit:
     last: int
     yaw: float = 0.0
     pitch: float = 0.0
+    regions: tuple[Region, ...] = REGIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class _Meaning:
     value: float = 0.0
     yaw: float = 0.0
     pitch: float = 0.0
+    regions: tuple[Region, ...] = REGIONS
 
 
 class ModifierReader:
@@ -70,23 +74,25 @@ class ModifierReader:
         said: dict[str, tuple[_Meaning, ...]] = {}
 
         def add(phrase: str, meaning: _Meaning) -> None:
-            said[phrase] = (*said.get(phrase, ()), meaning)
+            for spelled in _spelled(phrase, lexicon.words.classes):
+                said[spelled] = (*said.get(spelled, ()), meaning)
 
         for phrase, factor in tables.degree.items():
             add(phrase, _Meaning("degree", factor))
         for phrase, factor in tables.pace.items():
             add(phrase, _Meaning("pace", factor))
+        for phrase, factor in tables.onset.items():
+            add(phrase, _Meaning("onset", factor))
         for phrase, seconds in tables.brief.items():
             add(phrase, _Meaning("brief", seconds))
         for phrase, times in tables.counts.items():
             add(phrase, _Meaning("count", times))
-        for phrase, (yaw, pitch) in tables.aims.items():
-            add(phrase, _Meaning("aim", yaw=yaw, pitch=pitch))
+        for phrase, (yaw, pitch, *alone) in tables.aims.items():
+            add(phrase, _Meaning("aim", yaw=yaw, pitch=pitch, regions=tuple(alone) or REGIONS))
         for phrase in tables.negation:
             add(phrase, _Meaning("not"))
         for phrase in tables.affirmed:
-            for spelled in _spelled(phrase, lexicon.words.classes):
-                add(spelled, _Meaning("affirmed"))
+            add(phrase, _Meaning("affirmed"))
         self._phrases: PhraseTable[tuple[_Meaning, ...]] = PhraseTable(said)
         self._mirror = frozenset(tables.mirror)
         self._numbers = lexicon.words.numbers
@@ -139,7 +145,8 @@ class ModifierReader:
             for meaning in phrase.value:
                 if meaning.kind == "degree" and self._describes_subject(tokens, phrase.last + 1):
                     continue
-                hits.append(Hit(meaning.kind, meaning.value, phrase.first, phrase.last, meaning.yaw, meaning.pitch))
+                found = Hit(meaning.kind, meaning.value, phrase.first, phrase.last, meaning.yaw, meaning.pitch, meaning.regions)
+                hits.append(found)
         return _softened(sorted(hits, key=lambda hit: (hit.first, hit.last)))
 
     def _describes_subject(self, tokens: Sequence[Token], place: int) -> bool:
@@ -219,7 +226,7 @@ class ModifierReader:
 
 
 def _spelled(phrase: str, classes: Mapping[str, Sequence[str]]) -> list[str]:
-    """Every phrase that one with choices stands for: `a|b`, and `<class>` of words.yaml.
+    """Every phrase that one with choices stands for: `a|b`, and `<class>` of words.yaml; each once.
 
     Raises:
         ValueError: there is no such class.
@@ -232,7 +239,7 @@ def _spelled(phrase: str, classes: Mapping[str, Sequence[str]]) -> list[str]:
                 raise ValueError(f"modifiers.yaml: {phrase!r} names the class {word}, which words.yaml does not list")
             words.extend(classes[word[1:-1]] if word.startswith("<") else (word,))
         choices.append(words)
-    return [" ".join(chosen) for chosen in product(*choices)]
+    return list(dict.fromkeys(" ".join(chosen) for chosen in product(*choices)))
 
 
 def _height(tokens: Sequence[Token], place: int) -> Hit | None:

@@ -28,12 +28,13 @@ _ENDINGS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("er", ("", "e")),
     ("ly", ("", "le")),
     ("s", ("",)),
-    ("d", ("",)),
 )
 """English endings and what may stand in their place, longest first."""
 _COMPARATIVES = ("er", "est")
 _BITS: Mapping[str, int] = {letter: 1 << (ord(letter) % 61) for letter in ascii_lowercase}
 _SHORTEST_STEM = 3
+_REMEMBERED = 4096
+"""Words of which it is remembered at most what they are meant to be: it takes milliseconds to find."""
 _OFTEN = 3
 """Patterns with a word, from which on it is what people mean rather than a rarer word with a likelier slip."""
 
@@ -80,6 +81,7 @@ class Morphology:
         self._guard = frozenset(guard)
         self._face = Counter(face)
         self._things = frozenset(things)
+        self._repaired: dict[str, str | None] = {}
 
     @cached_property
     def _by_length(self) -> Mapping[int, tuple[tuple[str, int], ...]]:
@@ -109,8 +111,16 @@ class Morphology:
         """The known word that a word is most likely meant to be, or None.
 
         One slip (letters swapped, one missing, too many or wrong) in words of four letters or more, two in words of seven or
-        more or where only the order inside is wrong. Of several, the fewest slips and the likeliest kind of slip.
+        more, or where only the order inside is wrong, if faces do what is meant; for a thing of a situation two are too many.
+        Of several, the fewest slips and the likeliest kind of slip.
         """
+        if word not in self._repaired:
+            if len(self._repaired) >= _REMEMBERED:
+                self._repaired.clear()
+            self._repaired[word] = self._meant(word)
+        return self._repaired[word]
+
+    def _meant(self, word: str) -> str | None:
         if len(word) < 4 or word in self._guard or any(stem in self._guard for stem in stems(word)):
             return None
         ranks = [rank for known in self._similar(word) if (rank := self._rank(word, known)) is not None]
@@ -127,6 +137,8 @@ class Morphology:
         meant = {known, *self.lemmas(known)}
         often = max(self._face[word] for word in meant)
         strange = 0 if often >= _OFTEN else 1 if often else 2 if not meant.isdisjoint(self._things) else 3
+        if strange > 1 and slips > 1:
+            return None  # a thing that nobody has named, and no slip: "gargoyle" is not "gargle"
         return slips, strange, int(known[0] != word[0]), kind, -often, known
 
     def _similar(self, word: str) -> list[str]:

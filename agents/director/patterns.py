@@ -156,6 +156,11 @@ class PatternTable:
         """Every lemma that some pattern knows."""
         return self._vocabulary
 
+    def said_of(self, nouns: Container[str], among: Container[str]) -> frozenset[str]:
+        """Every lemma beside one of some nouns in the patterns of some entries: what is said of parts of the face."""
+        about = [p for p in self.patterns if p.entry in among and any(n in nouns for term in p.terms for n in term.lemmas)]
+        return frozenset(lemma for pattern in about for term in pattern.terms for lemma in term.lemmas if lemma not in nouns)
+
     def often(self, but: Container[str]) -> Mapping[str, int]:
         """How many patterns know a lemma, without those of some entries."""
         terms = Counter(term for pattern in self.patterns if pattern.entry not in but for term in pattern.terms)

@@ -6,16 +6,22 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from agents.director.attention import PEOPLE
 from agents.director.clauses import Clause, ClauseReader, Joint
+from agents.director.concealing import hides_only, leaking, masked, put_on, two_faces, understood
 from agents.director.cues import Analysis, Cue, CueReader
+from agents.director.doings import does_something_else
+from agents.director.keeping import kept
+from agents.director.lasting import flashed, timed
 from agents.director.leftout import LATE, LeftOut
 from agents.director.modifiers import ModifierReader
 from agents.director.morphology import Morphology
 from agents.director.patterns import PatternTable
 from agents.director.phrases import PhraseTable
-from agents.director.rewording import back_again, from_to, kept_in_sight, names_something, nothing, resolve_pronouns
-from agents.director.steps import BEGINS, Arranger, Moment, Step, summaries
+from agents.director.returning import comes_after
+from agents.director.rewording import back_again, from_to, names_something, nothing, plainer, resolve_pronouns
+from agents.director.rounds import in_turn
+from agents.director.steps import BEGINS, Arranger, Step, summaries
+from agents.director.supposing import without_guesses
 from agents.director.text import Token, shadow, tokenise
 from agents.director.times import TimeKind, TimeMark, TimeReader
 from agents.director.tone import ToneReader
@@ -25,14 +31,10 @@ from protocol.brief import Limit
 from protocol.channels import both_sides
 
 _MERGES: frozenset[Joint] = frozenset({"open", "comma", "and", "but", "though", "semi", "pause", "then", "first", "last"})
-_HELD = {"wink": "close_eyes"}
-"""What an act of its own short time becomes when it is to last."""
 _OF_NAMES = frozenset({"is", "was", "has", "had", "and", "then", "slowly", "suddenly", "s", "looks", "turns", "gives", "keeps"})
 """What comes after the name of somebody who acts."""
 HARDLY = 0.3
 """Share of a feeling that is seen where the direction says that it does not show."""
-ONSET = 0.6
-"""Seconds that an expression naturally takes to appear (0.4 to 0.7 s, Schmidt 2003); "over three seconds" is set against it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +82,21 @@ class Reader:
             for term in pattern.terms
             for lemma in term.lemmas
         )
-        self._clauses = ClauseReader(table, named | set(words.classes["expression"]), frozenset(words.classes["change"]))
+        self._clauses = ClauseReader(
+            table,
+            named | set(words.classes["expression"]),
+            frozenset(words.classes["change"]),
+            frozenset(words.classes.get("follower", ())),  # older lexicons lack it
+        )
         self._cues = CueReader(lexicon, self._patterns, self._modifiers)
         self._arranger = Arranger(lexicon)
         self._meaning = self._patterns.vocabulary()
+        self._by_hand = frozenset(words.classes.get("by_hand", ()))  # older lexicons lack it
+        self._of_parts = self._patterns.said_of(words.parts, lexicon.actions) - self._by_hand
         vocabulary = self._patterns.vocabulary() | set(self._modifiers.vocabulary()) | set(table.vocabulary())
         vocabulary |= {*words.parts, *words.subjects, *words.stop, *words.light, *words.numbers}
+        onsets = words.classes.get("onset", ())  # older lexicons lack it
+        vocabulary |= set(onsets)
         self._morphology = Morphology(
             vocabulary,
             words.irregular,
@@ -95,11 +106,17 @@ class Reader:
         )
         self._tones = ToneReader(lexicon)
         self._subjects = frozenset(words.subjects)
+        self._onlookers = frozenset(words.classes.get("onlooker", ()))
         self._light = frozenset(words.light)
         self._places = frozenset(said for said in lexicon.modifiers.aims if " " not in said) | set(words.classes["camera"])
-        moving = (words.classes["change"], words.classes.get("wander", ()), words.classes["raise"])  # older lexicons lack one
-        self._moving = frozenset({*(word for listed in moving for word in listed), "join", "make", "slide"})
-        people = {*words.classes["friend"], *words.classes["dear"], *PEOPLE}
+        moving = (
+            onsets,
+            words.classes["change"],
+            words.classes.get("wander", ()),
+            words.classes["raise"],
+        )  # older lexicons lack one
+        self._moving = frozenset({*(word for listed in moving for word in listed), "join", "make", "slide", "follow"})
+        people = {*words.classes["friend"], *words.classes["dear"], *words.classes.get("people", ())}
         self._ignored = frozenset({*words.stop, *words.subjects, *words.light, *people})
         self._left_out = LeftOut(lexicon, self._cues, self._ignored, self._meaning)
         self._confusions = {(before, word): meant for before, word, meant in words.confusions}
@@ -114,12 +131,12 @@ class Reader:
         flat = shadow(text)
         times = self._times.find(flat)
         tokens = self._glued(self._with_lemmas(self._unconfused(tokenise(text, self._lexicon.words))))
-        tokens = self._repeated(seen_from_the_subject(addressed(tokens, self._subjects)))
+        tokens = self._repeated(seen_from_the_subject(addressed(tokens, self._subjects), self._onlookers))
         clauses = self._clauses.split(tokens, times)
-        resolve_pronouns(clauses, self._lexicon.words.parts)
+        resolve_pronouns(clauses, self._lexicon.words.parts, self._of_parts)
         analyses = self._analyse(clauses, text, bare=not part)
         steps = self._arranger.arrange(analyses)
-        steps = [step for step in (_flashed(step, number) for number, step in enumerate(steps)) if step.moments]
+        steps = [step for step in (flashed(step, number) for number, step in enumerate(steps)) if step.moments]
         understood, unread = self._account(tokens, times, analyses, text)
         remarks: tuple[str, ...] = ()
         if not steps and not part:
@@ -192,19 +209,24 @@ class Reader:
         """Cues of all clauses; fragments join a neighbour, and what a clause leaves out is taken from the one before."""
         done: list[Analysis] = []
         waiting: Clause | None = None  # a fragment at the beginning of a sentence, for the clause after it
-        clauses = [part for clause in clauses for part in from_to(kept_in_sight(clause) or clause, self._places)]
+        clauses = [part for clause in clauses for part in from_to(plainer(clause) or clause, self._places)]
+        clauses = in_turn(clauses, self._modifiers)
         for number, said in enumerate(clauses):
             clause = said if waiting is None else _joined(waiting, said)
             waiting = None
-            analysis = self._cues.read(clause, text)
+            analysis = self._masked(clause, done, text) or self._cues.read(clause, text)
             if not analysis.cues and said.tokens and (there := self._left_out.there(clause, done)) is not None:
                 analysis = self._cues.read(replace(clause, tokens=[*clause.tokens, there]), text)
             left_out = self._left_out
             if analysis.cues and done:
                 analysis = left_out.with_part(analysis, done[-1], text) or analysis
             following = clauses[number + 1] if number + 1 < len(clauses) else None
+            elsewhere = does_something_else(clause.tokens, self._lexicon.words.parts, self._of_parts, self._by_hand)
             if not analysis.cues and clause.joint != "comma" and self._leads(analysis, following, text):
                 waiting = clause  # "then, in an instant, she is furious"; "Slowly, he turns"
+                continue
+            if not analysis.cues and (back := left_out.comes_back(clause, done)) is not None:
+                done.append(back)
                 continue
             if not analysis.cues and (plain := nothing(clause) or back_again(clause, done)) is not None:
                 analysis = self._cues.read(plain, text)
@@ -213,13 +235,14 @@ class Reader:
             ):  # fmt: skip
                 merged = self._cues.read(_joined(done[-1].clause, left_out.less(analysis), keep=True), text)
                 if merged.cues:
-                    done[-1] = _timed(merged)
+                    done[-1] = timed(merged, self._lexicon.acts.lasting)
                     continue
             if (
                 not analysis.cues
                 and done
                 and done[-1].verbs
                 and not clause.empty
+                and not elsewhere
                 and not (
                     clause.tokens and clause.tokens[0].word in ("it", "that", "this") and names_something(clause.tokens, 0)
                 )
@@ -238,9 +261,13 @@ class Reader:
                 left_out.stays_as_it_is(analysis, done)
                 if done:
                     left_out.keeps_shut(analysis, done[-1])
-                done.append(_timed(analysis))
+                analysis = timed(analysis, self._lexicon.acts.lasting)
+                if done:
+                    analysis = comes_after(analysis, done[-1], self._taken(done[-1]))
+                longer = kept(analysis, done[-1], self._lexicon) if done else None
+                done[-1:] = [longer] if longer is not None else [*done[-1:], analysis]
                 continue
-            first_of_sentence = not any(a.clause.sentence == clause.sentence for a in done)
+            first_of_sentence = not any(a.cues and a.clause.sentence == clause.sentence for a in done)
             sets_a_time = following is not None and first_of_sentence and _sets_a_time(clause, done)
             if sets_a_time or (
                 clause.joint in _MERGES
@@ -254,18 +281,40 @@ class Reader:
             elif (
                 clause.joint in _MERGES
                 and (clause.times or analysis.loose)
+                and not elsewhere
                 and done
                 and done[-1].clause.sentence >= clause.sentence - 1
             ):
                 last = done.pop()
                 merged = self._cues.read(_joined(last.clause, clause, keep=True), text, last.verbs if not last.used else ())
-                done.append(_timed(merged) if merged.cues else last)
+                done.append(timed(merged, self._lexicon.acts.lasting) if merged.cues else last)
             else:
                 done.append(analysis)
         if waiting is not None:
             done.append(Analysis(waiting))
         self._contrasted(done)
-        return self._in_the_end(done, text)
+        return self._in_the_end(without_guesses(done, self._lexicon.situations), text)
+
+    def _taken(self, analysis: Analysis) -> frozenset[str]:
+        """The parts of the face that a clause takes."""
+        names = {call.name for cue in analysis.cues if cue.does == "act" for call in cue.calls}
+        return frozenset(part for name in names for part in self._lexicon.kind(name).parts)
+
+    def _masked(self, clause: Clause, done: Sequence[Analysis], text: str) -> Analysis | None:
+        """A clause in which one face hides another: "her smile hides her pain"; the face may be that of the clause before."""
+        if (faces := two_faces(clause)) is not None:
+            shown, felt = (self._cues.read(part, text) for part in faces)
+            if (analysis := masked(clause, shown, felt, self._lexicon.states)) is not None:
+                return analysis
+        feeling = hides_only(clause)
+        if feeling is None or not done or done[-1].clause.sentence != clause.sentence:
+            return None
+        felt = self._cues.read(feeling, text)
+        leaks = leaking(felt.cues, self._lexicon.states)
+        if not leaks or not done[-1].cues or _states_only(done[-1], self._lexicon.states):
+            return None
+        done[-1].cues = put_on(done[-1].cues)
+        return Analysis(replace(clause, joint="while"), leaks, [], understood(clause, felt))
 
     def _conceals(self, analysis: Analysis, before: Analysis) -> bool:
         """Whether a clause says that a feeling does not show, so that it hardly does: "though his face shows nothing"."""
@@ -362,14 +411,15 @@ class Reader:
         names = self._names(tokens, used, text)
         read_sentences = [(a.clause.tokens[0].start, a.clause.tokens[-1].end) for a in analyses if a.cues and a.clause.tokens]
         for place, token in enumerate(tokens):
-            before = [earlier.word for earlier in tokens[max(0, place - 3) : place]]
-            begins_comparison = before[-1:] == ["as"] or (before[-2:-1] == ["as"] and before[-1] in ("a", "an", "the"))
+            before = tokens[max(0, place - 3) : place]
+            likened = before[:-1] if before and before[-1].word in ("a", "an", "the") else before  # "proud as a peacock"
             if token.kind == "mark" or (token.start, token.word) in used or token.word in names:
                 continue
             if any(mark.start <= token.start < mark.end for mark in times) and any(a.cues for a in analyses):
                 continue
             if token.kind == "word":
-                if begins_comparison and any(start <= token.start <= end + 12 for start, end in read_sentences):
+                plain = [(earlier.start, earlier.word) for earlier in likened[-2:]]
+                if len(plain) == 2 and plain[0] in used and plain[1] in kept and plain[1][1] == "as":
                     continue
                 joint = (token.start, token.word) not in kept
                 if joint or ("_" in token.word and any(a.cues for a in analyses)):
@@ -447,41 +497,3 @@ def _joined(first: Clause, second: Clause, *, keep: bool = False) -> Clause:
         [*first.times, *second.times],
         first.together or second.together,
     )
-
-
-def _timed(analysis: Analysis) -> Analysis:
-    """Give the lengths that a clause names to its cues."""
-    for mark in analysis.clause.times:
-        for number, cue in enumerate(analysis.cues):
-            instant = mark.kind == "length" and mark.low <= 0.6
-            if (
-                instant
-                or (mark.kind == "length" and number == len(analysis.cues) - 1)
-                or mark.kind == "span"
-                or (mark.kind == "first" and mark.low)
-            ):
-                seconds = mark.high - mark.low if mark.kind == "span" else mark.low
-                if seconds > 0.8 and any(call.name in _HELD for call in cue.calls):
-                    calls = tuple(call.model_copy(update={"name": _HELD.get(call.name, call.name)}) for call in cue.calls)
-                    cue = replace(cue, calls=calls)  # noqa: PLW2901
-                if seconds <= 0.5 and cue.does == "act":
-                    analysis.cues[number] = replace(cue, brief=max(0.3, seconds + 0.15))
-                else:
-                    analysis.cues[number] = replace(cue, length=seconds)
-            elif mark.kind == "within":
-                slow = min(3.0, max(0.12, ONSET / mark.low))
-                analysis.cues[number] = replace(cue, speed=slow, natural=max(cue.natural or 0.0, mark.low + 0.8))
-    return analysis
-
-
-def _flashed(step: Step, number: int) -> Step:
-    """A step in which "and is gone" has made what came before a flash; in a step of its own it lets go what is there."""
-    if number and all(moment.cue.does == "gone" for moment in step.moments):
-        return replace(step, moments=[replace(m, cue=replace(m.cue, does="release", of=("all",))) for m in step.moments])
-    moments: list[Moment] = []
-    for moment in step.moments:
-        if moment.cue.does == "gone":
-            moments = [replace(m, cue=replace(m.cue, brief=m.cue.brief or 0.5)) if m.cue.does == "act" else m for m in moments]
-        else:
-            moments.append(moment)
-    return replace(step, moments=moments)

@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 from agents.keeping import trace
 from agents.performance import Performance
-from agents.regions import LexiconRegion, performed
+from agents.regions import LexiconRegion
+from agents.tracks import performed
 from configs.tables import Tables
 from protocol.brief import Act, Beat, Brief, Limit, Still
 from protocol.channels import Region

@@ -6,14 +6,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 
 from agents.director.clauses import Clause
 from agents.director.cues import Analysis
+from agents.director.doings import of_no_face
 from agents.director.text import Token
 
 _INACTION = frozenset("nothing nothingness inaction inactivity emptiness blankness".split())
+_SINGLE = frozenset({"smile", "frown", "breath", "air"})
+"""What is spoken of as one, and whose words in "s" are verbs: "he smiles", "she breathes"."""
+_HARDLY = frozenset(
+    "hardly barely scarcely not cannot never struggles struggle struggling struggled fights fight fighting fought strains"
+    " strain straining battles battle battling tries try trying unable forces force labours labors fails fail failing".split()
+)
+"""What says that somebody cannot, or only with effort."""
+_KEEPING = frozenset({"keep", "keeps", "keeping", "kept", "stay", "stays", "staying", "remain", "hold", "prop"})
+_HURTING = frozenset(
+    "left right one sun wind smoke light glare sand dust salt onion onions pain water rain tear tears blink blinking".split()
+)
+"""What eyes are hard to keep open for that are not tired, and what is said of one eye."""
 _WAY_BACK = frozenset("back again and then to the center centre middle front".split())
 _OF_INACTION = frozenset(
     "long short little moment while happens of at all but is there and in just only absolutely complete total utter pure yet"
@@ -50,18 +63,50 @@ def kept_in_sight(clause: Clause) -> Clause | None:
     return replace(clause, joint="while", tokens=[replace(first, word="never", lemmas=("never",)), *clause.tokens[1:]])
 
 
-def resolve_pronouns(clauses: Sequence[Clause], parts: dict[str, str]) -> None:
-    """Give "it" and "them" the part of the face that was named last."""
+def plainer(clause: Clause) -> Clause | None:
+    """A clause that says in a roundabout way what can be said plainly, said so; None if it does not."""
+    return kept_in_sight(clause) or fights_sleep(clause)
+
+
+def fights_sleep(clause: Clause) -> Clause | None:
+    """ "Can hardly keep his eyes open" and "struggles to stay awake" are somebody who is about to fall asleep."""
+    said = [token.word for token in clause.tokens if token.is_word]
+    forms = {form for token in clause.tokens for form in (token.word, *token.lemmas)}
+    open_eyes = forms & {"eye", "lid"} and "open" in forms
+    awake = "awake" in forms and forms & {"hardly", "barely", "scarcely", "not"}
+    if not (open_eyes or awake) or not _KEEPING & forms or _HURTING & forms:
+        return None
+    hardly = next((place for place, word in enumerate(said) if word in _HARDLY), None)
+    if hardly is None or _KEEPING.isdisjoint(said[hardly:]):
+        return None
+    words = [token for token in clause.tokens if token.is_word]
+    last = next(token for token in reversed(words) if {"open", "awake"} & {token.word, *token.lemmas})
+    told = replace(words[hardly], word="fight_sleep", lemmas=("fight_sleep",), end=last.end)
+    kept = [token for token in clause.tokens if token.start < words[hardly].start or token.start > last.start]
+    denied = [token for token in kept if token.word not in ("can", "could", "does", "do", "is", "was", "has", "to")]
+    return replace(clause, tokens=sorted([*denied, told], key=lambda token: token.start))
+
+
+def resolve_pronouns(clauses: Sequence[Clause], parts: Mapping[str, str], verbs: Container[str]) -> None:
+    """Give "it" and "them" the part of the face that was named last.
+
+    Args:
+        clauses: of the direction, in order.
+        parts: the part of the face that a noun names.
+        verbs: what is said of parts of the face; "she folds it" speaks of something else.
+    """
     plural: str | None = None
     single: str | None = None
     for clause in clauses:
         for place, token in enumerate(clause.tokens):
             named = next((parts[lemma] for lemma in token.lemmas if lemma in parts), None)
             if named is not None:
-                if token.word.endswith("s") or token.word in ("teeth", "eyes"):
+                if (token.word.endswith("s") and named not in _SINGLE) or token.word in ("teeth", "eyes"):
                     plural = named
                 else:
                     single = named
+                continue
+            if of_no_face(clause.tokens, place, verbs):
                 continue
             about = (
                 plural

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -21,6 +23,8 @@ PRESUPPOSED = 1.2
 """Seconds for which an expression is seen that the direction only tells the end of, as in "her smile fades"."""
 ARRIVED = 0.6
 """Seconds of rest after what a take ends with is let go, so that it is seen to have come back."""
+BACK = 1.1
+"""Seconds in which what was gone for a while comes back and is seen to be there."""
 COLOUR = 0.5
 """Strength of an emotional colouring over the whole take."""
 
@@ -40,7 +44,7 @@ class Scheduler:
             colour: an emotion over the whole take, understood.
         """
         steps, told = self._with_presupposed(list(reading.steps), list(reading.summaries))
-        needs = [self._need(step, last=number == len(steps) - 1) for number, step in enumerate(steps)]
+        needs = [self._need(step, _pace(steps, number), last=number == len(steps) - 1) for number, step in enumerate(steps)]
         total = exact(seconds if seconds is not None else length_needed(steps, needs))
         starts = [exact(start) for start in place_steps(steps, needs, total)]
         stage = Stage(self._lexicon, steps, placed_moments(steps, starts, total), total)
@@ -67,27 +71,33 @@ class Scheduler:
                     if act is None or not seen.isdisjoint(self._lexicon.acts.release[group]):
                         continue
                     cue = replace(
-                        moment.cue, does="act", calls=(Call(name=act),), of=(), speed=1.0, natural=PRESUPPOSED, length=None
+                        moment.cue,
+                        does="act",
+                        calls=(Call(name=act),),
+                        of=(),
+                        speed=1.0,
+                        natural=PRESUPPOSED,
+                        length=None,
+                        brief=None,
                     )
                     there = Moment(replace(cue, speed=2.0), -LEAD)
-                    if number == 0 and (step.when is None or step.when.low <= 0):
-                        return [Step([there], words=list(step.words)), *steps], [f"{_spoken(act)}, from before", *told]
                     if number == 0:  # there from the start, until the time that is told
                         return [Step([there], words=list(step.words)), *steps], [f"{_spoken(act)}, from before", *told]
                     steps[0].moments.insert(0, there)
                     return steps, told
         return steps, told
 
-    def _need(self, step: Step, *, last: bool = False) -> Need:
+    def _need(self, step: Step, pace: float, *, last: bool = False) -> Need:
         natural = LEAST_STEP
         fixed: float | None = None
         stretch = 0.0
         for moment in step.moments:
             cue = moment.cue
-            length = self._natural(cue)
+            length = self._natural(replace(cue, speed=min(cue.speed, pace)))
             natural = max(natural, moment.lag + length)
             if cue.length is not None and (step.when is None or step.when.kind == "first"):
-                longest = moment.lag + cue.length + (0.0 if cue.does in ("still", "pause") else TAIL)
+                after = BACK if cue.does == "release" else 0.0 if cue.does in ("still", "pause") else TAIL
+                longest = moment.lag + cue.length + after
                 fixed = longest if fixed is None else max(fixed, longest)
             held = cue.does == "still" or any(self._lexicon.kind(call.name).hold != "own" for call in cue.calls)
             stretch = max(stretch, length * (1.0 if held else 0.35))
@@ -98,7 +108,7 @@ class Scheduler:
     def _natural(self, cue: Cue) -> float:
         """Seconds that a cue takes of itself."""
         if cue.brief is not None:
-            return cue.brief + 0.8
+            return cue.brief + (BACK if cue.does == "release" else 0.8)
         if cue.length is not None:
             return cue.length
         staged = any(call.until is not None and call.until < 1 for call in cue.calls)
@@ -106,6 +116,8 @@ class Scheduler:
         if cue.does in ("spare", "gone"):
             return 0.0
         slow = 1.0 / min(1.5, max(0.3, cue.speed))
+        if cue.does == "release" and slow > 1:
+            longest *= slow  # what goes slowly needs its time as well
         for call in cue.calls:
             kind = self._lexicon.kind(call.name)
             if kind.hold == "own" or (call.count > 1 and kind.hold == "span"):
@@ -140,6 +152,13 @@ class Scheduler:
             )
             for call, cue in calls[:2]
         ]
+
+
+def _pace(steps: Sequence[Step], number: int) -> float:
+    """The pace that a step takes over from the one before, as "by the time ..." does; without bound if it takes over none."""
+    if not number or not steps[number].inherits:
+        return math.inf
+    return min((moment.cue.speed for moment in steps[number - 1].moments), default=math.inf)
 
 
 def _spoken(act: str) -> str:

@@ -12,11 +12,11 @@ _HEADING = re.compile(
 )
 """A scene heading: "INT. KITCHEN - NIGHT." """
 _SHOT = re.compile(
-    r"\b(?:(?:EXTREME |MEDIUM |TIGHT )?CLOSE(?:[ -]?UP)?|[EM]?CU|WIDE(?: SHOT)?|ANGLE|(?:SMASH |JUMP |MATCH )?CUT|"
-    r"FADE(?: IN| OUT)?|DISSOLVE|INSERT|POV|REACTION(?: SHOT)?|CONTINUED|CONT'?D|BACK|TITLE)\b"
+    r"(?:^|(?<=[\n.!?]))[ ]*(?:(?:EXTREME |MEDIUM |TIGHT )?CLOSE(?:[ -]?UP)?|[EM]?CU|WIDE(?: SHOT)?|ANGLE|"
+    r"(?:SMASH |JUMP |MATCH )?CUT|FADE(?: IN| OUT)?|DISSOLVE|INSERT|POV|REACTION(?: SHOT)?|CONTINUED|CONT'?D|BACK|TITLE)\b"
     r"(?:[ ]+(?:ON|TO|OF)\b)?(?:[ ]+[A-Z'\u2019]{2,})*[ ]*(?:[:.\u2014-]|(?=\n)|$)"
 )
-"""A shot: "CLOSE ON:", "CUT TO:"; in capitals only."""
+"""A shot: "CLOSE ON:", "CUT TO:"; in capitals only, and where a sentence begins: in "Eyes WIDE." capitals only stress."""
 _LABEL = re.compile(
     r"(?i)(?:^|(?<=[\n.;!?,]))[ ]*\(?(?:scene|shot|beat|step|take|panel|frame|part|stage|phase|number|no\.?|cue)[ ]*#?"
     r"(?:\d{1,3}|one|two|three|four|five|six|seven|eight|nine|ten)[ ]*[).:\u2014-]+",
@@ -26,9 +26,9 @@ _LABEL = re.compile(
 _NUMBERED = re.compile(r"(?:(?<=[\s,;])|^)\(?(?:\d{1,2}|[a-h])\)(?=\s)", re.MULTILINE)
 """The number of a step in a running text: "1) look up 2) look down"."""
 _SPEAKER = re.compile(
-    r"(?m)^[ ]*(?!OK\b)[A-Z][A-Z'\u2019.-]+(?:[ ]+[A-Z][A-Z'\u2019.-]+){0,2}(?=[ ]*(?:\([^)\n]{0,60}\)[ ]*)?:|[ ]*$)"
+    r"(?m)^[ ]*(?!OK\b)[A-Z][A-Z'\u2019.-]+(?:[ ]+[A-Z][A-Z'\u2019.-]+){0,2}(?=[ ]*(?:\([^)\n]{0,60}\)[ ]*)?:)"
 )
-"""Who acts, at the beginning of a line: "JOHN:", "MARY (softly):", or a name on a line of its own."""
+"""Who acts, at the beginning of a line: "JOHN:", "MARY (softly):"."""
 
 
 _OF_A_PART = re.compile(
@@ -52,6 +52,8 @@ def formal(text: str) -> list[tuple[int, int]]:
     for rule in rules:
         for match in rule.finditer(text):
             start, end = match.span()
+            if rule is _SPEAKER and any(text.find(":", end) == begin for begin, _ in colons):
+                continue  # "BROWS: up"
             if start < end and all(end <= begin or start >= stop for begin, stop in found):
                 found.append((start, end))
     return sorted([*found, *(colon for colon in colons if all(colon[1] <= start or colon[0] >= end for start, end in found))])

@@ -20,10 +20,18 @@ TAIL = 0.25
 ONE_OF_SEVERAL = 0.7
 BETWEEN = 0.35
 """Seconds that a pose is held, and seconds of rest after it, when it is asked for several times."""
+TAKEN_BACK = 0.6
+"""Seconds in which a pose is let go that another act takes back."""
 _BRISK = 2.5
 _LETS_GO = 0.9
 _OPENS_EYES = 0.35
 """Seconds in which an expression is let go, and in which eyes open."""
+GOING = 0.4
+"""Share of a dip in which what is let go for a moment goes."""
+QUICKEST = 0.25
+"""Seconds that it takes at least."""
+SEEN_GONE = 0.75
+"""Seconds for which it is seen to be gone, before it comes back: within less, one expression only hands over to the next."""
 _MOST_REPEATS = 60
 
 
@@ -122,7 +130,7 @@ class Stage:
             kind = self._lexicon.kind(call.name)
             if call.name == "neutral" and not self.performance.active(item.start):
                 continue  # nothing to make neutral
-            if self.performance.undone(call.name, item.start, 0.8 / min(2.0, max(0.3, speed))):
+            if self.performance.undone((call.name, item.moment.cue.entry), item.start, TAKEN_BACK / min(2.0, max(0.3, speed))):
                 continue
             for at in call.at:
                 from_start = item.moment.throughout and not item.moment.onwards
@@ -156,6 +164,7 @@ class Stage:
         elif end is None and kind.hold in ("step", "span"):
             end, fixed = self._step_end(item, kind, start)
         span = Span(call, kind, start, end, min(4.0, max(0.1, pace)), cue.words, item.step, fixed=fixed, regions=call.regions)
+        span.kept = cue.lasts or (fixed and call.until is None)
         self.performance.add(span)
         if item.moment.every and end is not None:
             self._every(span, end - start, item.moment.every, min(item.until, self._total))
@@ -225,12 +234,23 @@ class Stage:
         over = min(max(0.25, item.room), natural / min(2.5, max(0.25, speed)))
         if any(parts & self._parts(after.moment.cue) for after in self._placed if after.step == item.step + 1):
             over = min(over, max(0.3, 0.6 * item.room))  # it is seen to be over before it comes again
-        if not self.performance.release(cue.of, item.start, over, min(2.5, max(0.25, speed))):
+        dip = self._dip(cue)
+        if dip is not None:
+            over = min(over, max(QUICKEST, GOING * dip))
+        pace = _BRISK if dip is not None and dip < 2 else min(2.5, max(0.25, speed))
+        gone = self.performance.release(cue.of, item.start, over, pace)
+        if not gone:
             self._act(item, cue.calls)
+        elif dip is not None:
+            self.performance.comes_back(gone, item.start, item.start + over, item.start + max(dip, over + SEEN_GONE), item.step)
         elif "all" in cue.of:
             call, end = Call(name="release"), item.start + over
             kind = self._lexicon.kind(call.name)
             self.performance.spans.append(Span(call, kind, item.start, end, speed, cue.words, item.step, fixed=True))
+
+    def _dip(self, cue: Cue) -> float | None:
+        """Seconds for which what is let go is gone and then comes back: "her smile falters for a moment"."""
+        return None if "all" in cue.of else cue.brief or cue.length
 
     def _freeze(self, item: Placed) -> None:
         if self._excepted(item):
@@ -320,6 +340,7 @@ class Stage:
                 or mate.entry not in self._lexicon.states
                 or not mate.calls
                 or mate.denied
+                or (mate.brief is None) != (cue.brief is None)
             ):
                 continue
             for compound in self._lexicon.acts.compounds:

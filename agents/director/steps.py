@@ -23,7 +23,8 @@ _AT_THE_END = TimeMark("share", 0.65, 1.0, 0, 0)
 BEGINS = frozenset({"at", "after", "span", "last", "first", "share"})
 _DETERMINERS = frozenset({"the", "his", "her", "their", "a", "an", "this", "that", "its", "my"})
 _OF_A_PART = frozenset({"corner", "inner", "outer", "upper", "lower"})
-_DENIES = frozenset({"no", "without", "not", "zero", "never", "absolutely"})
+_NOTHING_OF = frozenset({"zero", "absolutely"})
+"""What "no expression" may begin with, beside the words that deny: "absolutely no movement"."""
 _HAVING = ("eyed", "lipped", "mouthed", "faced", "browed", "jawed", "cheeked", "lidded", "toothed")
 _PARTS_THAT_ARE = frozenset("eyes eye mouth lips lip brows brow eyebrows eyebrow head chin jaw teeth lids eyelids face".split())
 _STRAYS = frozenset({"leave", "move", "stray", "wander", "waver", "budge", "quit", "shift", "change", "drift", "flinch"})
@@ -111,7 +112,8 @@ class Arranger:
         for analysis in group:
             first = analysis.clause.tokens[0].word if analysis.clause.tokens else ""
             blank = any(cue.does == "still" or _neutral(cue) for cue in analysis.cues)
-            if first not in _DENIES or not blank or analysis.clause.joint in ("then", "last"):
+            denies = first in self._lexicon.modifiers.denying or first in _NOTHING_OF
+            if not denies or not blank or analysis.clause.joint in ("then", "last"):
                 continue
             for scene in group:
                 if scene is not analysis and any(cue.entry in self._lexicon.situations for cue in scene.cues):
@@ -266,6 +268,8 @@ class _Sentence:
         if analysis.clause.joint in ("but", "though") and (self._describes(analysis) or _keeps(analysis)):
             self._lag = 0.0
             return True  # "he laughs, but his eyes stay sad"
+        if self._passes_first(before, analysis) or (_stops(before) and self._subject(analysis) == "person"):
+            return False  # "he is surprised and laughs", "she freezes and turns round"
         kind = self._subject(analysis)
         # "With raised brows and an open mouth, he stares": what stands before the subject goes with what he does.
         fronting = self._fronting
@@ -293,6 +297,12 @@ class _Sentence:
         gazes = any(call.name in ("look", "glance", "turn_head", "look_at_camera") for cue in before.cues for call in cue.calls)
         self._lag += 0.6 if gazes else STAGGER
         return True
+
+    def _passes_first(self, before: Analysis, analysis: Analysis) -> bool:
+        """Whether a feeling that is over by itself is named before an expression that would end it."""
+        kinds = [self._lexicon.kind(call.name) for cue in before.cues if cue.does == "act" for call in cue.calls]
+        passing = any(kind.hold == "keep" and kind.longest is not None for kind in kinds)
+        return passing and self._subject(analysis) != "participle" and bool(self._moods(analysis) - {0})
 
     def _only_states(self, analysis: Analysis) -> bool:
         return all(cue.entry in self._lexicon.states and cue.does == "act" for cue in analysis.cues)
@@ -470,6 +480,12 @@ def _of_the_rest(analysis: Analysis) -> bool:
     """Whether a clause keeps still what the one before did not speak of: "the rest of the face is still"."""
     said = {token.word for token in analysis.clause.tokens}
     return bool(said & {"rest", "the_rest", "else", "otherwise"}) and any(cue.does == "still" for cue in analysis.cues)
+
+
+def _stops(analysis: Analysis) -> bool:
+    """Whether a clause says that somebody stops, rather than that nothing moves meanwhile: "he freezes", "stops dead"."""
+    stops = any(not {"freeze", "stop"}.isdisjoint(token.lemmas) for token in analysis.clause.tokens)
+    return stops and all(cue.does == "still" for cue in analysis.cues)
 
 
 def _neutral(cue: Cue) -> bool:

@@ -20,7 +20,6 @@ LEAST_WORDS = 3
 """Words that a sentence has at least, to speak of somebody or something."""
 REACH = 3
 """Words before a word of a tone in which "not" turns it, as in VADER (Hutto & Gilbert 2014)."""
-_DENYING = frozenset(("not", "no", "never", "nobody", "nothing", "none", "without", "hardly", "barely", "neither", "nor"))
 _TELLING = frozenset(("he", "she", "they", "it", "you", "his", "her", "him", "their", "them", "the", "a", "an", "there"))
 """Words of which a sentence that tells of somebody or something has at least one."""
 
@@ -39,6 +38,7 @@ class ToneReader:
             if tone in self._tones:
                 self._words.update(dict.fromkeys(self._tones[tone].words.split(), sign))
         self._empty = frozenset((*lexicon.words.stop, *lexicon.words.light))
+        self._denying = lexicon.modifiers.denying | set(lexicon.words.classes.get("nobody", ()))
         self._still = frozenset(lexicon.words.classes.get("still", ()))
         self._english = frozenset(lexicon.english.words.split())
 
@@ -76,14 +76,15 @@ class ToneReader:
         total = 0
         for place, token in enumerate(tokens):
             sign = self._sign(token)
-            denied = not _DENYING.isdisjoint(words[max(0, place - REACH) : place])
+            denied = not self._denying.isdisjoint(words[max(0, place - REACH) : place])
             total += -sign if denied else sign
         tone: ToneName = "pleasant" if total > 0 else "unpleasant" if total < 0 else "neutral"
         return tone if tone in self._tones else None
 
     def _sign(self, token: Token) -> int:
         """+1 for a pleasant word, -1 for an unpleasant one, otherwise 0."""
-        return next((self._words[form] for form in (token.word, *stems(token.word)) if form in self._words), 0)
+        forms = (token.word, *(token.lemmas or stems(token.word)))  # "number" is known, and nothing numb
+        return next((self._words[form] for form in forms if form in self._words), 0)
 
     def _is_english(self, word: str) -> bool:
         return any(form in self._english for form in (word, *stems(word)))

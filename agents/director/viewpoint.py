@@ -14,9 +14,6 @@ from agents.director.text import Token
 
 _THIRD = frozenset({"he", "she", "his", "her", "him", "hers", "they", "their", "them"})
 _ARTICLES = frozenset({"a", "an", "the", "this", "that"})
-_ONLOOKERS = frozenset(
-    {"viewer", "viewers", "camera", "cameras", "audience", "onlooker", "spectator", "observer", "photographer", "lens"}
-)
 _STANDPOINTS = frozenset({"view", "perspective", "side", "standpoint", "viewpoint", "angle", "vantage", "eyes", "pov"})
 _STANDPOINT_WORDS = frozenset({"the", "s", "point", "of", "a", "own", "vantage", "where", "stands", "sits"})
 _OURS = frozenset({"our", "my"})
@@ -50,16 +47,20 @@ def addressed(tokens: Sequence[Token], subjects: frozenset[str]) -> list[Token]:
     ]
 
 
-def seen_from_the_subject(tokens: Sequence[Token]) -> list[Token]:
+def seen_from_the_subject(tokens: Sequence[Token], onlookers: frozenset[str]) -> list[Token]:
     """The tokens with left and right as the subject's in sentences that are told from the onlooker's side.
 
     The words that say so are left out: they have had their effect.
+
+    Args:
+        tokens: of the whole direction.
+        onlookers: nouns for whoever looks at the subject.
     """
     result: list[Token] = []
     begin = 0
     for place in range(len(tokens) + 1):
         if place == len(tokens) or (tokens[place].kind == "mark" and tokens[place].word in _ENDS):
-            result.extend(_turned(tokens[begin : place + 1]))
+            result.extend(_turned(tokens[begin : place + 1], onlookers))
             begin = place + 1
     return result
 
@@ -72,17 +73,17 @@ def _acts(tokens: Sequence[Token], place: int) -> bool:
     return begins and after is not None and after.is_word
 
 
-def _turned(sentence: Sequence[Token]) -> list[Token]:
+def _turned(sentence: Sequence[Token], onlookers: frozenset[str]) -> list[Token]:
     """A sentence with left and right changed over and without its viewpoint, if it names the onlooker's."""
     for place, token in enumerate(sentence):
-        end = _viewpoint(sentence, place) if token.word in ("from", "as", "in", "seen", "viewed") else None
+        end = _viewpoint(sentence, place, onlookers) if token.word in ("from", "as", "in", "seen", "viewed") else None
         if end is not None:
             rest = [*sentence[:place], *sentence[end:]]
             return [_other(token) if token.word in ("left", "right") else token for token in rest]
     return list(sentence)
 
 
-def _viewpoint(sentence: Sequence[Token], place: int) -> int | None:
+def _viewpoint(sentence: Sequence[Token], place: int, onlookers: frozenset[str]) -> int | None:
     """Where words like "from the camera's point of view" or "as we see it" end that begin here, or None if there are none."""
     words = [token.word for token in sentence[place : place + 9]]
     if words[:2] == ["as", "we"] and words[2:3] == ["see"]:
@@ -94,7 +95,7 @@ def _viewpoint(sentence: Sequence[Token], place: int) -> int | None:
         return None
     seen = at > 0 and words[at - 1] in ("seen", "viewed")
     ahead = words[at + 1 :]
-    whose = next((number for number, word in enumerate(ahead[:3]) if word in _ONLOOKERS or word in _OURS), None)
+    whose = next((number for number, word in enumerate(ahead[:3]) if word in onlookers or word in _OURS), None)
     if whose is None or not set(ahead[:whose]) <= _STANDPOINT_WORDS | _STANDPOINTS:
         return (place + at + 2) if seen and ahead[:1] and ahead[0] in ("us", "me", "outside", "here") else None
     for number in range(whose + 1, min(len(ahead), whose + 5)):

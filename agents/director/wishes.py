@@ -10,7 +10,7 @@ from agents.director.cues import Cue
 from agents.director.reading import Reading
 from agents.director.text import Token
 from agents.director.times import TimeMark
-from configs.lexicon import Change, Place, Telling
+from configs.notes import Change, Place, Telling
 
 Joint = Literal["open", "comma", "and", "then"]
 """How a clause is joined to the one before: "open" begins a sentence."""

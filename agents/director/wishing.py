@@ -17,7 +17,8 @@ from agents.director.phrases import Phrase, PhraseTable
 from agents.director.text import Token, shadow, tokenise
 from agents.director.times import TimeMark, TimeReader
 from agents.director.wishes import Asked, Joint, Wish, WishLink, with_anchors
-from configs.lexicon import Change, Lexicon, Telling
+from configs.lexicon import Lexicon
+from configs.notes import Change, Telling
 
 _Kind = Literal["ask", "tell", "degree", "place", "link", "everything", "same", "anew"]
 _Meaning = tuple[_Kind, object, str]
