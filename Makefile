@@ -16,6 +16,9 @@ FUZZ   ?= 600
 DEMO := She raises her eyebrows and her mouth falls open in surprise, then she blinks and frowns, then she glances right and \
 turns her head to the left, and finally she faces the camera and smiles warmly.
 
+# Without bytecode every worker of pytest compiles a thousand modules anew, and so does each program that a test starts.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help env packages format lint types models test test-fast proofs check-deep fuzz fire arbitrary inference demo docs bench clean
@@ -67,6 +70,7 @@ test-fast: $(READY)  ## the tests alone, without those that need a cluster
 
 proofs: $(READY)  ## what takes minutes: hundreds of seeds of loss, disorder and crashes, the large models of the protocol
 	$(BIN)/python -m pytest -m slow -n $(JOBS) --maxprocesses 8 --dist loadscope --no-loadscope-reorder
+	$(BIN)/python -m pytest -q -m 'hypothesis and not slow and not ray' --hypothesis-profile=thorough -n $(JOBS) --maxprocesses 8 --dist loadscope
 
 check-deep: $(READY)  ## explore more than ten million states of the protocol's machines
 	$(BIN)/python -m protocol.checking --deep

@@ -70,7 +70,7 @@ def tracks(tables: Tables, intent: Beat, moves: list[Move], state: EndState, idl
         own = [move for move in moves if region in move.act.regions]
         plans: list[Wandering] = []
         if idle is not None:
-            scene = Scene(tables.gestures, tables.emotions, start)
+            scene = Scene(tables.gestures, tables.emotions, start, own)
             blinks, plans = idle_motion(region, tables.behaviour, intent, idle, region, scene=scene)
             own += blinks
         begins = left_over(tables.gestures, tables.emotions, intent, start)

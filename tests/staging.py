@@ -21,7 +21,6 @@ from protocol.replay import fold
 from renderer.casting import FaceError
 from renderer.interface import Backdrop, Frames
 from renderer.portrait import Portrait, read_portrait
-from runtime import loading
 from runtime.arrays import digest_of
 from runtime.commands import showing
 from runtime.filming import Shot, open_film, span
@@ -170,22 +169,6 @@ def past_of(folder: Path, constraints: Constraints) -> Past:
 def opening_fake(monkeypatch: pytest.MonkeyPatch, renderer: FakeRenderer) -> None:
     """Commands open the fake renderer, whatever is asked for."""
     monkeypatch.setattr(showing, "open_renderer", lambda name, device, on_progress: opened(renderer))
-
-
-def loading_once(monkeypatch: pytest.MonkeyPatch, tables: Loaded) -> None:
-    """Commands do not read the tables again for every take: neither those of the program nor the same from a journal."""
-    parse = loading.loaded_from
-
-    def known(texts: dict[str, str], names: Mapping[str, str] | None = None) -> Loaded:
-        return tables if texts == tables.texts else parse(texts, names)
-
-    read = loading.load
-
-    def load(replaced: dict[str, Path] | None = None, *, prompts: bool = False) -> Loaded:
-        return read(replaced, prompts=True) if prompts else tables
-
-    monkeypatch.setattr(loading, "load", load)
-    monkeypatch.setattr(loading, "loaded_from", known)
 
 
 def opened(renderer: FakeRenderer) -> Opened:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 
+from pathlib import Path
+
 import jsonschema
 import pytest
 
@@ -94,7 +96,7 @@ SHORT = 4000
 """Characters of a reply, so that these takes take seconds, not minutes."""
 
 
-@pytest.mark.parametrize(("number", "seconds"), [(2, 1.0), (3, 3.0), (7, None)])
+@pytest.mark.parametrize(("number", "seconds"), [(2, 1.0), pytest.param(3, 3.0, marks=pytest.mark.slow), (7, None)])
 def test_a_take_of_arbitrary_plans_comes_to_its_end_and_keeps_every_rule(tmp_path, number, seconds):
     with LanguageServer(usual=arbitrary(number, TEMPERS_THAT_MOVE, SHORT)) as server:
         made, _ = make(options(DIRECTIONS[number], server.url, number, seconds=seconds), tmp_path / "take.json")
@@ -125,11 +127,14 @@ def test_a_server_that_knows_no_bounds_is_asked_without_and_what_it_answers_is_b
 
 def test_without_negotiation_the_same_plans_break_rules(tmp_path):
     """What these takes keep is not kept by itself."""
-    with LanguageServer(usual=arbitrary(3, TEMPERS_THAT_MOVE, SHORT)) as server:
-        wanted = options(DIRECTIONS[3], server.url, 3, seconds=3.0, negotiate=False)
-        _, result = make(wanted, tmp_path / "take.json")
+    assert any(_breaks_rules(seed, tmp_path / f"{seed}.json") for seed in range(3, 9))
+
+
+def _breaks_rules(seed: int, to: Path) -> bool:
+    with LanguageServer(usual=arbitrary(seed, TEMPERS_THAT_MOVE, SHORT)) as server:
+        _, result = make(options(DIRECTIONS[3], server.url, seed, seconds=3.0, negotiate=False), to)
     assert result.timeline is not None
-    assert consistency(result.timeline, loaded().tables.constraints, [parse_fps("60")])
+    return bool(consistency(result.timeline, loaded().tables.constraints, [parse_fps("60")]))
 
 
 @pytest.mark.parametrize("broken", ["agents.thinking.region.performance_of", "agents.thinking.region.LanguageRegion.propose"])

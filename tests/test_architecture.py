@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import gc
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.architecture import IMPURE, MAY_IMPORT, RULES, WHOLE_TREE_RULES, Import, findings, imports, modules
+from tests.architecture import IMPURE, MAY_IMPORT, RULES, WHOLE_TREE_RULES, Import, findings, imports, module, modules
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -215,6 +216,18 @@ def test_what_breaks_a_rule_is_named_with_its_place(tree, path, text, finding):
 @pytest.mark.parametrize("module", sorted(IMPURE))
 def test_no_module_with_an_effect_enters_protocol(tree, module):
     assert tree({"protocol/x.py": f"import {module}"}) == [f"protocol/x.py:1: protocol is pure and may not import {module}"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _parsed_once() -> Iterator[None]:
+    """Trees of all modules are a million objects, which the collector of garbage would go through again and again."""
+    gc.disable()
+    try:
+        list(modules(ROOT))
+    finally:
+        gc.enable()
+    yield
+    module.cache_clear()
 
 
 def test_imports_know_when_they_run():

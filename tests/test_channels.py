@@ -11,9 +11,11 @@ from protocol.channels import (
     INDEX,
     LOOK_DEAD_ZONE,
     NAMES,
+    OPPOSITE,
     PRECEDENCE,
     REGIONS,
     SIDES,
+    TURNED,
     WRITABLE,
     both_sides,
     look_coefficients,
@@ -122,6 +124,19 @@ def test_a_stem_is_the_name_without_its_side_unless_the_side_is_a_direction(name
     assert CHANNELS[name].stem == stem
 
 
+def test_what_is_named_after_a_direction_has_an_opposite_and_no_side():
+    assert sorted(OPPOSITE) == ["jawLeft", "jawRight", "mouthLeft", "mouthRight"]
+    for name, other in OPPOSITE.items():
+        assert OPPOSITE[other] == name != other
+        assert name.removesuffix("Left").removesuffix("Right") == other.removesuffix("Left").removesuffix("Right")
+
+
+def test_what_turns_in_a_mirror_can_go_both_ways():
+    both_ways = {name for name in POSES if CHANNELS[name].low < 0 < CHANNELS[name].high}
+    assert both_ways - TURNED == {"headPitch", "headY", "headZ", "eyePitchLeft", "eyePitchRight"}
+    assert both_ways > TURNED
+
+
 def test_every_channel_is_found_again_from_its_stem():
     for channel in CHANNELS.values():
         assert channel.name in both_sides(channel.stem)
@@ -187,3 +202,5 @@ def test_the_vocabulary_cannot_be_changed():
         CHANNELS["jawOpen"] = CHANNELS["jawLeft"]  # type: ignore[index]
     with pytest.raises(AttributeError):
         CHANNELS["jawOpen"].high = 2.0  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        OPPOSITE["jawLeft"] = "jawLeft"  # type: ignore[index]

@@ -146,12 +146,25 @@ def test_a_gaze_that_nothing_holds_comes_back_in_one_saccade():
     assert float(row[round(0.08 * RATE)]) == pytest.approx(0, abs=0.1)
 
 
-def test_shut_lids_that_are_asked_to_blink_hardly_open_before_it():
+def test_shut_lids_that_are_asked_to_blink_do_not_open_before_it():
     blink = hump("eyeBlinkLeft", 0.0, 0.5, 1.0, passing=True)
     row = sampled(compose("eyes", [blink], {**REST, "eyeBlinkLeft": 1.0}, beat(seconds=2.0)), "eyeBlinkLeft")
-    assert float(row[: round(0.25 * RATE)].min()) > 0.75
+    assert float(row[: round(0.25 * RATE)].min()) > 0.97
     assert row[round(0.25 * RATE)] == pytest.approx(1.0, abs=0.01)
     assert row[-1] == pytest.approx(0, abs=1e-3)
+
+
+def test_who_wakes_opens_the_eyes_without_shutting_them_first(tables: Tables):
+    motion = perform(tables, act("close_eyes", 0.2, 3.0), act("wake_up", 3.0, 5.2), seconds=6.0, edges=(3.0,))
+    for lid in ("eyeBlinkLeft", "eyeBlinkRight"):
+        assert float(motion[lid][round(2.0 * RATE) : round(3.5 * RATE)].min()) > 0.95
+        assert motion.at(lid, 5.5) < 0.1
+
+
+def test_shut_lids_do_not_wait_for_a_blink_that_comes_later():
+    blink = hump("eyeBlinkLeft", 1.0, 1.5, 1.0, passing=True)
+    row = sampled(compose("eyes", [blink], {**REST, "eyeBlinkLeft": 1.0}, beat(seconds=2.0)), "eyeBlinkLeft")
+    assert float(row[round(0.4 * RATE)]) < 0.05
 
 
 def test_acarried_value_that_is_held_again_does_not_dip():

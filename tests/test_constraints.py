@@ -18,6 +18,7 @@ from protocol.constraints import (
     accelerations,
     earlier,
     gaze,
+    nearby_maximum,
     piecewise,
     runs,
     speeds,
@@ -27,6 +28,7 @@ from protocol.constraints import (
 )
 from protocol.gaze import saccade_seconds
 from protocol.rules import Drift, Exclusive, Margins, RuleSet
+from tests.thinned import in_turn
 from tests.tracks import CONSTRAINTS, RATES, RULES, Paths, broken, checks, motion, resampled
 
 
@@ -113,8 +115,7 @@ def test_there_is_a_case_for_every_rule():
     assert set(CASES) == {rule.id for rule in RULES.rules}
 
 
-@pytest.mark.parametrize("rate", RATES)
-@pytest.mark.parametrize("rule", CASES)
+@pytest.mark.parametrize(("rule", "rate"), in_turn(CASES, RATES))
 def test_each_rule_is_found_by_its_id_at_every_rate_and_brings_no_other(rule, rate):
     paths, company = CASES[rule]
     what = set(found(paths, rate))
@@ -344,6 +345,13 @@ def test_a_trailing_minimum_looks_back_so_many_frames(rate, seconds):
     row, reach = np.random.default_rng(3).random(40), round(seconds * rate)
     expected = [min(row[max(n - reach, 0) : n + 1]) for n in range(40)]
     assert trailing_minimum(row, reach).tolist() == expected
+
+
+@pytest.mark.parametrize("reach", [0, 1, 3, 7, 39, 60])
+def test_a_nearby_maximum_looks_so_many_frames_both_ways(reach):
+    row = np.random.default_rng(3).random(40)
+    expected = [max(row[max(n - reach, 0) : n + reach + 1]) for n in range(40)]
+    assert nearby_maximum(row, reach).tolist() == expected
 
 
 @pytest.mark.parametrize("wide", [0.008, 0.02, 0.035])

@@ -16,8 +16,9 @@ from runtime.inline import Crash, FaultyNetwork
 from tests.filmed import Ran, Reel, meeting, play
 from tests.recorded import BrokenDirector, Silent, SilentJudge, Stubborn, checked, places, recorded, said, stopped_after
 from tests.takes import disagreements, tiny_tables, unjustified_commits
+from tests.thinned import thinned
 
-EVERY = pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.slow)])
+EVERY = pytest.mark.parametrize("every", [11, pytest.param(1, marks=pytest.mark.slow)])
 """Of so many records one, after which a take is cut off: all of them take minutes together."""
 
 
@@ -106,7 +107,7 @@ def test_a_region_that_was_silent_may_be_well_again(every):
     assert cut_everywhere(told, told, 2 * every)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", thinned(range(4), 2))
 def test_crashes_and_a_bad_network_change_nothing(calm, seed):
     def faults(seed):
         region = REGIONS[seed % 4]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 import time
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from agents.critic import IntentFound, Review
+from configs.critic import CRITIC, CriticTable
+from configs.loading import builtin, parse_yaml_model, read_text
 from protocol.brief import Act, Beat, Brief, Limit, Still
 from protocol.channels import INDEX, NAMES
 from protocol.constraints import Samples
@@ -235,6 +238,45 @@ def test_how_often_is_counted(loaded: Loaded):
     assert nods(3, 2).score < 0.7 < nods(3, 3).score
 
 
+def test_what_a_wrong_number_of_times_is_worth_stands_in_the_table(loaded: Loaded):
+    three, two = (alone(Act(name="nod", start=0.5, end=0.5 + 0.6 * n, count=n), 5.0) for n in (3, 2))
+    samples, table = performed(loaded, two), loaded.tables.critic
+    scores = []
+    for share in (1.0, 0.5, 0.0):
+        repeating = table.repeating.model_copy(update={"miscounted": share})
+        tables = replace(loaded.tables, critic=table.model_copy(update={"repeating": repeating}))
+        scores.append(found(judged(tables, three, samples), "nod").score)
+    assert scores == [scores[0], pytest.approx(scores[0] / 2, abs=1e-4), 0]
+    assert scores[0] > 0.7
+
+
+def test_a_table_of_the_narrowest_ranges_judges_as_well(loaded: Loaded):
+    brief = alone(Act(name="nod", start=0.5, end=1.7, count=2), 10.0)
+    motions, text = (performed(loaded, brief), still_face(10.0)), read_text(builtin(CRITIC))
+    for usual, narrow in (
+        ("free: 0.2\n", "free: 1.0e-9\n"),
+        ("low: 0.75", "low: 0.1500001"),
+        ("high: 1.4\n", "high: 1.0000001\n"),
+        ("best: 17", "best: 32.49999"),
+        ("best: 17", "best: 8"),
+    ):
+        assert text.count(usual) == 1
+        tables = replace(loaded.tables, critic=parse_yaml_model(text.replace(usual, narrow), CRITIC, CriticTable))
+        for samples in motions:
+            assert 0 <= judged(tables, brief, samples).score <= 100
+
+
+def test_what_something_larger_leaves_behind_is_not_overdone(loaded: Loaded):
+    """Slight interest that begins while surprise is still on the face is as large as it is asked for once that has gone."""
+    surprise = Act(name="surprise", start=0.3, end=1.7, strength=0.6)
+    interest = Act(name="interest", start=1.1, end=6.0, strength=0.3)
+    brief = Brief(beats=(beat_of(surprise, interest, seconds=6.0),))
+    assert found(judged(loaded.tables, brief, performed(loaded, brief)), "interest").strength == pytest.approx(1, abs=0.2)
+    stronger = interest.model_copy(update={"strength": 0.9})
+    overdone = performed(loaded, Brief(beats=(beat_of(surprise, stronger, seconds=6.0),)))
+    assert found(judged(loaded.tables, brief, overdone), "interest").strength > 1.5
+
+
 def test_what_is_to_be_held_and_soon_given_up_is_weaker(loaded: Loaded):
     held = alone(Act(name="smile", start=0.5, end=5.0), 6.0)
     short = alone(Act(name="smile", start=0.5, end=1.6), 6.0)
@@ -249,6 +291,28 @@ def test_a_look_to_the_other_side_is_missed(loaded: Loaded):
     left, right = (alone(Act(name="look", start=0.5, end=3.0, yaw=yaw), 3.0) for yaw in (20.0, -20.0))
     assert found(judged(loaded.tables, left, performed(loaded, left)), "look").present >= 0.9
     assert found(judged(loaded.tables, left, performed(loaded, right)), "look").present == 0
+
+
+def test_a_slow_turn_is_not_late_and_a_quick_one_that_comes_late_is(loaded: Loaded):
+    def turned(asked: float, done: float) -> IntentFound:
+        brief, other = (alone(Act(name="turn_head", start=0.5, end=5.0, yaw=20.0, speed=s), 5.0) for s in (asked, done))
+        return found(judged(loaded.tables, brief, performed(loaded, other)), "turn_head")
+
+    assert abs(turned(0.4, 0.4).late) < 0.2
+    assert turned(0.4, 0.4).score > 0.9
+    assert turned(1.0, 0.4).late > 0.3
+
+
+def test_lids_that_are_shut_already_do_not_shut_late(loaded: Loaded):
+    """Who wakes from sleep opens the eyes first; who wakes up with open eyes has to shut them first."""
+    asleep = Act(name="close_eyes", start=0.2, end=3.0)
+    wakes = Act(name="wake_up", start=0.0, end=2.2)
+    both = Brief(beats=(beat_of(asleep, seconds=3.0), beat_of(wakes, seconds=3.0, start=3.0)))
+    samples = performed(loaded, both)
+    assert found(judged(loaded.tables, both, samples), "wake_up").late == 0
+    awake = alone(Act(name="wake_up", start=1.0, end=3.2), 4.0)
+    late = judged(loaded.tables, awake, delayed(performed(loaded, awake)))
+    assert found(late, "wake_up").late == pytest.approx(0.6, abs=0.1)
 
 
 def test_two_looks_after_each_other_are_two(loaded: Loaded):
@@ -316,6 +380,62 @@ def test_without_idle_motion_nobody_expects_a_blink(loaded: Loaded):
     assert quiet.score == 100
     assert {m.name for m in dead.nature if not m.low <= m.value <= m.high} == {"stare", "blink_rate", "dead_time"}
     assert "nothing moves for 60.0 s" in dead.weakest
+
+
+LIDS = ("eyeBlinkLeft", "eyeBlinkRight")
+
+
+def closing(samples: Samples, *times: float, seconds: float = 0.25, lids: tuple[str, ...] = LIDS) -> Samples:
+    """With lids that are shut for so long from each of the times on."""
+    shut = samples.copy()
+    for start in times:
+        span = slice(round(start * RATE), round((start + seconds) * RATE))
+        shut[[INDEX[name] for name in lids], span] = 1.0
+    return shut
+
+
+def blinking(loaded: Loaded, brief: Brief, samples: Samples) -> dict[str, float]:
+    """How often it blinks in a minute, and its longest time without a blink in seconds, as far as they are measured."""
+    nature = judged(loaded.tables, brief, samples).nature
+    return {measure.name: measure.value for measure in nature if measure.name in ("stare", "blink_rate")}
+
+
+def test_lids_that_are_to_be_still_are_not_blamed_for_not_blinking(loaded: Loaded):
+    nothing = Brief(beats=(beat_of(seconds=20.0),))
+    still = Brief(beats=(Beat(start=0.0, end=20.0, summary="", stills=(Still(start=1.0, end=20.0),)),))
+    dry = Brief(beats=(Beat(start=0.0, end=20.0, summary="", limits=(Limit(channels=LIDS, most=0.1, start=2.0, end=20.0),)),))
+    assert blinking(loaded, nothing, still_face(20.0))["stare"] == 20
+    assert blinking(loaded, still, still_face(20.0)) == {"stare": pytest.approx(1, abs=0.02)}
+    assert blinking(loaded, dry, still_face(20.0)) == {"stare": pytest.approx(2, abs=0.02)}
+
+
+def test_a_limit_that_leaves_room_for_blinks_does_not_forbid_them(loaded: Loaded):
+    for channels, most in ((LIDS, 0.5), (LIDS[:1], 0.1)):
+        limit = Limit(channels=channels, most=most, start=0.0, end=20.0)
+        brief = Brief(beats=(Beat(start=0.0, end=20.0, summary="", limits=(limit,)),))
+        assert blinking(loaded, brief, still_face(20.0))["stare"] == 20
+
+
+def test_sleep_in_a_stillness_is_taken_off_once(loaded: Loaded):
+    brief = Brief(beats=(Beat(start=0.0, end=20.0, summary="", stills=(Still(start=0.0, end=10.0),)),))
+    asleep = closing(still_face(20.0), 0.0, seconds=10.0)
+    # Ten seconds are left in which it could have blinked, enough to count; less twice ten there are none.
+    assert blinking(loaded, brief, asleep) == {"stare": pytest.approx(10, abs=0.02), "blink_rate": 0}
+
+
+def test_the_longest_time_without_a_blink_is_one_with_open_eyes(loaded: Loaded):
+    brief = Brief(beats=(beat_of(seconds=40.0),))
+    asleep = closing(closing(still_face(40.0), 1.0, seconds=19.0), 25.0)
+    [stare] = [measure for measure in judged(loaded.tables, brief, asleep).nature if measure.name == "stare"]
+    assert stare.value == pytest.approx(15, abs=0.3)
+    assert stare.at == pytest.approx(25, abs=0.3)
+
+
+def test_a_wink_is_no_blink(loaded: Loaded):
+    brief, times = Brief(beats=(beat_of(seconds=20.0),)), (4.0, 8.0, 12.0, 16.0)
+    assert blinking(loaded, brief, closing(still_face(20.0), *times))["stare"] < 5
+    winking = blinking(loaded, brief, closing(still_face(20.0), *times, lids=LIDS[:1]))
+    assert winking == {"stare": pytest.approx(20, abs=0.02), "blink_rate": 0}
 
 
 def test_a_strained_soft_constraint_costs_something(loaded: Loaded):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from configs.critic import CRITIC, MEASURES, builtin_critic
-from configs.loading import ConfigError, builtin, read_text
+from configs.critic import CRITIC, MEASURES, CriticTable, builtin_critic
+from configs.loading import ConfigError, builtin, parse_yaml_model, read_text
 from configs.tables import build, read_texts
 
 
@@ -49,9 +49,15 @@ def test_the_first_name_that_fits_says_how_fast_a_channel_goes():
         ("low: 8, high: 32.5", "low: 8, high: 3.5", "has to be above low, 8"),
         ("best: 17", "best: 7", "has to lie in the range"),
         ("unseen: 0.15", "unseen: 0.75", "has to be above unseen"),
+        ("best: 17", "best: 32.5", "below its high end"),
         ("free: 0.2\n", "free: 2.2\n", "has to be above free"),
+        ("free: 0.2\n", "free: 0\n", "free"),
+        ("low: 0.75", "low: 0.15", "has to be above seeing.unseen, 0.15"),
+        ("high: 1.4\n", "high: 1\n", "high"),
         ("high: 1.4\n", "high: 3.4\n", "has to be above high"),
         ('  "": 10', "  x: 10", "needs a speed for all other channels"),
+        ('  head: 300\n  "": 10', '  "": 10\n  head: 300', 'put "head" before ""'),
+        ("  mouthFrown: 6.5", "  mouthSmileLeft: 6.5", '"mouthSmile" stands before it and fits as well'),
         ("{intents: 70, nature: 20, strain: 10", "{intents: 0, nature: 0, strain: 0", "needs a weight above 0"),
     ],
 )
@@ -59,7 +65,7 @@ def test_what_is_wrong_is_named(right: str, wrong: str, said: str):
     text = read_text(builtin(CRITIC))
     assert text.count(right) == 1, f"configs/{CRITIC} no longer has {right!r} once"
     with pytest.raises(ConfigError) as caught:
-        build({**read_texts(), CRITIC: text.replace(right, wrong)})
+        parse_yaml_model(text.replace(right, wrong), f"configs/{CRITIC}", CriticTable)
     assert said in str(caught.value)
     assert str(caught.value).startswith(f"configs/{CRITIC}:")
 

@@ -22,6 +22,7 @@ from protocol.ruling import keep
 from protocol.timeline import RATE, last_values, rest, view
 from runtime.loading import Loaded
 from tests.performing import Motion, act, beat, layers, perform, plainly, to_the_letter, tracks, varied
+from tests.thinned import in_turn
 
 CATALOGUE = parse_yaml_model(read_text(builtin("gestures.yaml")), "gestures.yaml", Catalogue)
 MOVING = tuple(name for name, gesture in CATALOGUE.gestures.items() if gesture.regions)
@@ -103,8 +104,7 @@ def test_nothing_jumps(tables: Tables, name: str):
         assert step <= most, channel.name
 
 
-@pytest.mark.parametrize("name", [*MOVING, *STATES])
-@pytest.mark.parametrize("strength", [0.4, 1.0, 1.5])
+@pytest.mark.parametrize(("name", "strength"), in_turn([*MOVING, *STATES], [0.4, 1.0, 1.5]))
 def test_a_gesture_by_itself_keeps_the_rules_of_each_region(tables: Tables, name: str, strength: float):
     assert broken(tables, asked(name, strength=strength)) == []
 

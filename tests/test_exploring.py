@@ -32,9 +32,25 @@ NOT_TO_BE_TOLD = {
     "link of processes": "bodies are no messages",
 }
 """Configurations whose journals cannot be in order, and why."""
+LONG = (
+    "objections",
+    "deaths in two beats",
+    "forgeries",
+    "outage",
+    "every rung",
+    "power cut after the end",
+    "the critic and an audit",
+    "an outage while the critic looks",
+    "deaths change nothing",
+    "haste changes nothing",
+    "link",
+)
+"""Configurations that take one to eight seconds each; they are explored with the proofs."""
 
 
-@pytest.fixture(scope="module", params=SMALL, ids=list(SMALL))
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, id=name, marks=[pytest.mark.slow] * (name in LONG)) for name in SMALL]
+)
 def explored(request) -> tuple[str, System[Any], Exploration[Any], Explored]:
     """A small configuration, and what its exploration has found."""
     system = SMALL[request.param].make()
@@ -80,6 +96,10 @@ def constraints(text: str) -> Constraints:
 def test_a_power_cut_leaves_what_the_sequencer_forces_to_disk():
     """A film that fails is told by the dispatcher, which has no part in a negotiation."""
     assert {*ON_DISK, FilmFailed} == set(_KEPT)
+
+
+def test_those_that_take_long_are_there():
+    assert set(LONG) < set(SMALL)
 
 
 def test_no_two_configurations_are_the_same():

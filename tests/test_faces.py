@@ -8,6 +8,7 @@ from renderer.detection import Detection
 from renderer.faces import Face, FaceNets, find_faces, landmarks_in, person_matte
 from renderer.inference import ModelError
 from renderer.pose import relative_pose
+from tests.thinned import thinned
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,7 @@ def test_of_several_faces_the_largest_comes_first(nets, sample, face):
     assert [one.u for one in found] == sorted((one.u for one in found), reverse=True)
 
 
-@pytest.mark.parametrize("degrees", [-40, 30, 90, 180, -135])
+@pytest.mark.parametrize("degrees", thinned([-40, 90, 180, 30, -135], 2))
 def test_a_turned_picture_gives_the_turned_face(nets, sample, face, degrees):
     height, width = sample.shape[:2]
     side = int(np.hypot(height, width))

@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
+from agents.expansion import Expander
 from agents.idle import Scene, idle_motion
 from agents.performance import Move
 from agents.repeating import LEAD
@@ -289,6 +290,20 @@ def test_the_way_home_brings_one_too(tables: Tables):
     assert [move for move in attuned(tables, intent, 1) if 3.3 <= move.act.start <= 4.0]
     # So does the start of a beat that has nothing to hold the head where the last one left it.
     assert attuned(tables, beat(seconds=6.0), 3, {"headYaw": 25.0})[0].act.start == 0
+
+
+@pytest.mark.parametrize("pace", [0.7, 1.0, 1.4])
+@pytest.mark.parametrize("asked", [act("turn_head", 0.5, 3.0, yaw=30.0), act("look", 0.5, 2.0, yaw=40.0)])
+def test_the_blink_of_the_way_home_comes_as_these_eyes_leave(tables: Tables, asked: Act, pace: float):
+    lively, emotions = tables.behaviour.liveliness, tables.emotions
+    assert lively is not None
+    move = Move(act=asked, pace=pace)
+    eyes = Expander(tables.gestures, emotions, "eyes", 6.0, lively, (move,))
+    [line] = [layer for layer in eyes.layers(move) if layer.channel == "eyeYawLeft"]
+    home = [one.time for one in line.keys if one.mode == lively.saccade][-1]
+    scene = Scene(tables.gestures, emotions, last_values(rest()), (move,))
+    blinks, _ = idle_motion("eyes", tables.behaviour, beat(asked, seconds=6.0), 1, scene=scene)
+    assert min(abs(blink.act.start + tables.behaviour.idle.blinks.lead - home) for blink in blinks) < 0.01
 
 
 def test_a_small_shift_brings_none(tables: Tables):

@@ -172,7 +172,7 @@ def test_a_disk_that_is_full_within_a_record_keeps_what_was_written_before(loade
     assert not files.output.exists()
     if not files.live.exists():
         assert left(tmp_path) == []  # not even the first record has come through
-        assert room <= 430_000
+        assert room <= 440_000  # the first record holds all tables
         return
     assert f"go on with: textuportray resume {files.folder}" in str(error.value)
     found = open_take(files.folder)

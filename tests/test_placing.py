@@ -23,7 +23,7 @@ from runtime.places import PlaceError
 from runtime.urls import is_url
 from tests.away import Away, away_files, away_url
 from tests.program import at_home, left, planned
-from tests.staging import FakeRenderer, loading_once, opening_fake, portrait_file
+from tests.staging import FakeRenderer, opening_fake, portrait_file
 
 DIRECTION = "She grins, then nods."
 TAKE = ["journal.mcap", "motion.json", "take.json", "timeline.json"]
@@ -49,9 +49,8 @@ def away(tmp_path) -> Path:
 
 
 @pytest.fixture
-def renderer(monkeypatch, loaded) -> FakeRenderer:
+def renderer(monkeypatch) -> FakeRenderer:
     fake = FakeRenderer()
-    loading_once(monkeypatch, loaded)
     opening_fake(monkeypatch, fake)
     return fake
 

@@ -13,6 +13,7 @@ from renderer.puppet.regions import head_coordinates, region_mask
 from renderer.puppet.rig import PuppetRig
 from renderer.weights import Weights
 from tests.drawn_face import drawn_mesh
+from tests.thinned import thinned
 
 SHAPE = (260, 220)
 SIZE = (384, 480)
@@ -98,7 +99,7 @@ def befores(puppet: Puppet, rig: PuppetRig) -> tuple[NDArray[np.uint8], NDArray[
     return at_rest, open_
 
 
-@pytest.mark.parametrize("name", STILL)
+@pytest.mark.parametrize("name", thinned(STILL, 5))
 def test_a_channel_changes_its_part_of_the_portrait_and_nothing_else(puppet, rig, portrait, seen, befores, name):
     channel = CHANNELS[name]
     frame, mesh, coordinates = seen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pytest
 from renderer.video import probe, read_frames
 from runtime.cli import main
 from tests.program import at_home, left, refused
-from tests.staging import FakeRenderer, loading_once, opening_fake, portrait_file
+from tests.staging import FakeRenderer, opening_fake, portrait_file
 
 DIRECTION = "She grins, then nods."
 
@@ -27,18 +28,25 @@ def _at_home(tmp_path) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def renderer(monkeypatch, loaded) -> FakeRenderer:
-    """What is opened instead of the puppet; the tables are read once for all tests."""
+def renderer(monkeypatch) -> FakeRenderer:
+    """What is opened instead of the puppet."""
     fake = FakeRenderer()
-    loading_once(monkeypatch, loaded)
     opening_fake(monkeypatch, fake)
     return fake
 
 
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory) -> Path:
+    """A folder with nothing but a plan."""
+    with at_home(tmp_path_factory.mktemp("plan")):
+        assert main(["plan", DIRECTION, "--seconds", "2", "--fps", "25", "-o", "motion.json"]) == 0
+        return Path.cwd()
+
+
 @pytest.fixture
-def planned(capsys) -> None:
+def planned(plan, capsys) -> None:
     """motion.json of 2 s at 25 frames per second, and motion.take."""
-    assert main(["plan", DIRECTION, "--seconds", "2", "--fps", "25", "-o", "motion.json"]) == 0
+    shutil.copytree(plan, Path.cwd(), dirs_exist_ok=True)
     capsys.readouterr()
 
 

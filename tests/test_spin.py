@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 import shutil
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from _pytest.mark.structures import ParameterSet
 
 from protocol.coordinator import COORDINATOR_MACHINE
 from protocol.dispatch import DISPATCHER
@@ -24,6 +26,7 @@ from protocol.region import REGION
 from protocol.rendering import RENDERER
 from tests import spin
 from tests.spin import MODELS, SIZES, Search, SpinError, Verdict, names, read
+from tests.thinned import thinned
 
 TEXTS: Mapping[str, str] = {name: (MODELS / f"{name}.pml").read_text("utf-8") for name in SIZES}
 TAKE = ("negotiation", "dispatch")
@@ -134,10 +137,24 @@ MUTANTS: Mapping[str, Search] = {
     for fault, sizes in faults.items()
 }
 SEARCHES: Mapping[str, Search] = {**HOLDS, **ENDS, **LARGE, **MUTANTS}
+QUICK = (
+    "two processes die, and ask twice",
+    "renderings fail",
+    "a link",
+    "a film of which frames are lost",
+    "negotiation: NO_FENCE",
+    "link: NO_DEDUPE",
+)
+"""One of each kind, for the everyday tests: each costs the compiler a second. The others are made with the proofs."""
 SOUND: Mapping[str, tuple[str, ...]] = {
     model: tuple(name for name, search in {**HOLDS, **ENDS}.items() if search.model == model) for model in SIZES
 }
 """What is looked at of each model without a fault: together it has to come by all that should happen."""
+
+
+def searches(names: Iterable[str]) -> list[ParameterSet]:
+    """Searches to be made; those that are not quick, with the proofs."""
+    return [pytest.param(name, marks=[pytest.mark.slow] * (name not in QUICK)) for name in names]
 
 
 @pytest.fixture(scope="module")
@@ -146,9 +163,8 @@ def verdict(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     if lacking := spin.missing():
         pytest.skip(lacking)
 
-    def look(name: str) -> Verdict:
+    def look(name: str, folder: Path) -> Verdict:
         most: dict[str, Any] = {"seconds": 1500, "megabytes": 4000, "thorough": True} if name in LARGE else {}
-        folder = tmp_path_factory.mktemp("spin")
         found = spin.search(SEARCHES[name], folder, **most)
         if not found.error:
             shutil.rmtree(folder)  # megabytes that nobody is going to look at
@@ -158,7 +174,9 @@ def verdict(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     asked = [str(value) for item in items if hasattr(item, "callspec") for value in item.callspec.params.values()]
     needed = dict.fromkeys(name for value in asked for name in SOUND.get(value, (value,)) if name in SEARCHES)
     with ThreadPoolExecutor(max_workers=2) as pool:
-        begun: Mapping[str, Future[Verdict]] = {name: pool.submit(look, name) for name in needed}
+        begun: Mapping[str, Future[Verdict]] = {
+            name: pool.submit(look, name, tmp_path_factory.mktemp("spin")) for name in needed
+        }
         yield lambda name: begun[name].result()
         pool.shutdown(cancel_futures=True)
 
@@ -171,14 +189,14 @@ def told(found: Verdict) -> str:
 # ------------------------------------------------------------------------------------------------------------------- what holds
 
 
-@pytest.mark.parametrize("name", HOLDS)
+@pytest.mark.parametrize("name", searches(HOLDS))
 def test_no_run_breaks_an_assertion_or_comes_to_a_dead_end(verdict, name):
     found = verdict(name)
     assert found.error == "", told(found)
     assert found.complete
 
 
-@pytest.mark.parametrize("name", ENDS)
+@pytest.mark.parametrize("name", searches(ENDS))
 def test_every_run_comes_to_its_end(verdict, name):
     found = verdict(name)
     assert found.error == "", told(found)
@@ -193,6 +211,7 @@ def test_the_same_is_true_of_larger_takes(verdict, name):
     assert found.complete
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", SIZES)
 def test_what_should_happen_can_happen(verdict, model):
     """What holds, holds of something: commits after objections, rulings, rejoining in each phase, fallbacks that vote, …"""
@@ -207,10 +226,7 @@ def test_what_does_not_happen_is_told(tmp_path):
     assert found.unseen == {"OldEpoch", "NewEpochBeforeItsTurn", "BeforeItsTurn", "WireFull"}
 
 
-# Each costs the compiler a second, so all of them are looked for with the proofs.
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] * (place % 4 > 0)) for place, name in enumerate(MUTANTS)]
-)
+@pytest.mark.parametrize("name", searches(MUTANTS))
 def test_every_fault_is_found(verdict, name):
     found = verdict(name)
     fault = name.partition(": ")[2]
@@ -232,7 +248,7 @@ def test_what_was_found_is_told_message_by_message(verdict, name):
         assert words in story
 
 
-@pytest.mark.parametrize("bound", [{"deepest": 100}, {"megabytes": 20}], ids=["in depth", "in memory"])
+@pytest.mark.parametrize("bound", thinned([{"deepest": 100}, {"megabytes": 20}], 2), ids=["in depth", "in memory"])
 def test_a_search_that_is_cut_short_proves_nothing(bound, tmp_path):
     if lacking := spin.missing():
         pytest.skip(lacking)

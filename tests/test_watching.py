@@ -46,6 +46,18 @@ def test_a_journal_that_breaks_the_protocol_is_seen_where_it_is_written_and_wher
     assert list(fresh.left(tmp_path)) == [], "it is told of once"
 
 
+@pytest.mark.tampers
+def test_what_lies_in_any_folder_of_a_module_is_seen_once(records, tmp_path):
+    broken = without(records, "Committed")
+    watch = Watch()
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / f"{name} once more").symlink_to(name)
+        write(tmp_path / name / "journal.mcap", broken)
+        assert [path.parent.name for path, _ in watch.left_together(tmp_path)] == [name] * len(findings(broken))
+    assert list(watch.left_together(tmp_path)) == []
+
+
 def test_a_journal_in_order_passes(records, tmp_path, watch):
     write(tmp_path / "journal.mcap", records)
     assert list(watch.written()) == []

@@ -23,7 +23,7 @@ Row = NDArray[np.float64]
 
 MOVES = {"share": 0.1, "degree": 2.5, "cm": 0.5}
 """The smallest change that counts as a movement and not as an idle stir, by unit."""
-_BLINK = 0.35
+BLINK = 0.35
 """Smallest closing of a lid that counts as a blink."""
 _BLINK_SECONDS = 0.75
 """A lid that is down for longer is held shut."""
@@ -185,11 +185,11 @@ class Seen:
         return tuple(sorted(found, key=lambda blink: blink.start))
 
     def _closings(self, row: Row, side: str) -> list[Blink]:
-        turns = turning_points(row, _BLINK)
+        turns = turning_points(row, BLINK)
         found = []
         for n in range(1, len(turns) - 1):
             (first, low), (top, high), (last, after) = turns[n - 1 : n + 2]
-            if high <= low or high <= after or high - after < _BLINK:
+            if high <= low or high <= after or high - after < BLINK:
                 continue
             down, up = high - row[first : top + 1], high - row[top : last + 1]
             closed = [crossing(-down, -(high - low) * share) for share in (1 - _EDGE, _EDGE)]

@@ -47,11 +47,14 @@ class Measured(Frozen):
         name: the measure, as in `configs/critic.yaml`; for strain the id of the soft constraint.
         about: what is measured, in a few words.
         value: in `unit`.
-        low: end of the range.
+        low: end of the range that it is judged by.
         high: the other end.
         unit: what it is measured in; empty for plain numbers.
         at: seconds at which it is worst; None where it is of the whole take.
         score: 1 where most people are, less toward the ends of the range, and 0 far outside of it.
+        people: the range of people where the motion is too short to be judged by it, so that low and high are further apart;
+            None where they are that range.
+        note: what was counted, and what would be no surprise in so short a motion; empty where there is nothing to say.
     """
 
     name: str
@@ -62,6 +65,18 @@ class Measured(Frozen):
     unit: str
     at: float | None = None
     score: Share
+    people: tuple[float, float] | None = None
+    note: str = ""
+
+    @property
+    def inside(self) -> bool:
+        """Whether it is in the range that it is judged by."""
+        return self.low <= self.value <= self.high
+
+    @property
+    def shown_range(self) -> tuple[float, float]:
+        """The range to show beside it: that of people."""
+        return self.people or (self.low, self.high)
 
 
 class Review(Frozen):
@@ -80,3 +95,13 @@ class Review(Frozen):
     intents: tuple[IntentFound, ...]
     nature: tuple[Measured, ...]
     strain: tuple[Measured, ...]
+
+    @property
+    def told(self) -> tuple[IntentFound, ...]:
+        """What to tell people of: words that set several limits at a time are one intent to them, the worst kept of those."""
+        kept: dict[tuple[object, ...], IntentFound] = {}
+        for place, intent in enumerate(self.intents):
+            same = (intent.beat, intent.at, intent.words) if intent.name == "limit" else (place,)
+            if same not in kept or intent.score < kept[same].score:
+                kept[same] = intent
+        return tuple(kept.values())

@@ -15,10 +15,10 @@ import numpy as np
 from agents.critic.asking import Asked, Held
 from agents.critic.events import Row, Seen, crossing, turning_points
 from agents.critic.findings import IntentFound
-from agents.critic.looks import SIGNED, Goal, Swing
+from agents.critic.looks import Goal, Swing
 from agents.critic.sums import added, distance, distances, mean_of, mean_of_rows
 from configs.critic import CriticTable
-from protocol.channels import CHANNELS
+from protocol.channels import CHANNELS, TURNED
 from protocol.constraints import trailing_minimum
 
 _BEFORE, _AFTER = 0.3, 0.75
@@ -65,13 +65,23 @@ _NOWHERE = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One aspect of a thing: how much it weighs, how plainly it is there, its share of the size, and how late."""
+    """One aspect of a thing.
+
+    Attributes:
+        weight: among the aspects.
+        present: how plainly it is there, 0 to 1.
+        strength: its share of the size asked for.
+        late: seconds; below 0 if it is early.
+        note: what else there is to say; may be empty.
+        counted: what is left of the thing's score, 0 to 1: less than 1 where it is not done as often as was said.
+    """
 
     weight: float
     present: float
     strength: float
     late: float
     note: str = ""
+    counted: float = 1.0
 
 
 def find(seen: Seen, everything: Sequence[Asked], table: CriticTable, one: Asked) -> IntentFound:
@@ -123,12 +133,8 @@ class _Finder:
         strength = mean_of([part.strength for part in parts], weights)
         leading = max(zip(weights, parts, strict=True), key=lambda pair: pair[0] * pair[1].present)[1]
         note = next((part.note for part in parts if part.note), "")
-        return self._found(one, present, leading.late if present >= _NOWHERE else 0.0, strength, note)
-
-    def _found(self, one: Asked, present: float, late: float, strength: float, note: str) -> IntentFound:
-        counted = 1.0
-        if note.startswith("done "):
-            counted = 0.6
+        counted = min(part.counted for part in parts)
+        late = leading.late if present >= _NOWHERE else 0.0
         return IntentFound(
             beat=one.beat,
             name=one.act.name,
@@ -206,6 +212,17 @@ class _Finder:
                     most = max(most, level * min(2 * common / span, 1.0))
         return most
 
+    def _own_excess(self, one: Asked, channel: str, row: Row) -> Row:
+        """A channel as shares of the level of an act, without what goes beyond that because something else is larger then."""
+        beyond = np.ones(len(row))
+        for other in self._all:
+            level = abs(other.look.held.get(channel, 0.0)) / abs(one.look.held[channel])
+            if other is not one and level > 1:
+                there = (self._times >= other.start) & (self._times <= other.over + other.look.offset)
+                beyond[there] = np.maximum(beyond[there], level)
+        own: Row = np.where(row > 1, np.maximum(row / beyond, 1.0), row)
+        return own
+
     def _level(self, one: Asked) -> Part:
         """Channels that reach a level and, if it is not over by itself, hold it."""
         names, reached, heavy, rows, expected = list(one.look.held), [], [], [], []
@@ -219,6 +236,8 @@ class _Finder:
             row = self._pose(one, name) / level
             if name.startswith("eyeBlink") and one.rising >= _SLOW_LIDS:
                 row = _without_blinks(row, round(_SLOW_LIDS * self._seen.rate))
+            if CHANNELS[name].unit == "share":
+                row = self._own_excess(one, name, row)
             window = row[self._seen.between(start, max(end, start + 0.1))]
             share = float(window.max())
             begun, given_up = one.start + one.rising + one.look.lag.get(name, 0.0), over - one.look.offset / 2
@@ -231,8 +250,6 @@ class _Finder:
             weight = share_of * share_of * (0.5 if angle else 1.0)  # both eyes show one line of sight
             others = self._others(one, name) / abs(level) if CHANNELS[name].unit == "share" else 0.0
             shared = min(others, 1.0)
-            if share > 1 < others:
-                share = max(share / others, 1.0)  # something else is to be that large
             if shared >= _TOLD_APART and one.start > self._times[0] + _BEFORE:
                 # What is there already does not count: a thing shows by what it changes.
                 there = float(np.median(row[self._seen.between(one.start - _BEFORE, one.start - 0.05)]))
@@ -280,7 +297,7 @@ class _Finder:
         span = self._seen.between(start, end)
         for name, level in one.look.held.items():
             twin = CHANNELS[name].stem + other
-            if name in SIGNED and abs(level) > _CLEARLY:
+            if name in TURNED and abs(level) > _CLEARLY:
                 turned = self._pose(one, name)[span] / level
                 if float(turned.min()) < -_OTHER_WAY:  # it went to the other side
                     contrasts.append(max(float(turned.max()) + float(turned.min()), 0.0) / 2)
@@ -321,15 +338,16 @@ class _Finder:
         often = min(done / max(swing.least, 1), 1.0)
         present = mean_of([self._seen_by(share) for share in shares], weights)
         strength = mean_of(shares, weights)
-        note = ""
+        note, counted = "", 1.0
         if swing.exact and round(done) != swing.least and peaks:
+            counted = self._table.repeating.miscounted
             note = f"done {round(done)} of {swing.least} times"
         elif not peaks:
             note = "it does not repeat"
         # A repetition fewer than usual is no matter; none is all the matter.
         present *= min(max((often - 0.25) / 0.45, 0.0), 1.0)
         late = self._swung_late(one, swing, turns, span)
-        return Part(added(weights), present, strength, late, note)
+        return Part(added(weights), present, strength, late, note, counted)
 
     def _swung_until(self, one: Asked, swing: Swing) -> float:
         if swing.most is None:
@@ -349,11 +367,20 @@ class _Finder:
         if swing.varied:  # whichever of its channels comes first
             rows = np.stack([self._seen.row(name)[span] / (above - below) for name, (below, above) in swing.spans.items()])
             half = crossing(np.abs(rows - rows[:, :1]).max(axis=0), 0.25)
+        elif self._is_there(one, swing):
+            return 0.0
         else:
             (begun, before), (reached, after) = turns[:2]
             part = self._seen.row(swing.lead)[span][begun : reached + 1] * (1 if after > before else -1)
             half = begun + crossing(part, (float(part[0]) + float(part[-1])) / 2)
         return self._seen.time(span.start + half) - one.start - _LEAD - swing.first * swing.period
+
+    def _is_there(self, one: Asked, swing: Swing) -> bool:
+        """Whether it begins where its first way leads: lids that are shut in sleep do not shut again before they open."""
+        if CHANNELS[swing.lead].unit != "share" or swing.lead in one.look.held:
+            return False
+        begins = self._seen.row(swing.lead)[self._seen.between(one.start, one.start)]
+        return float(begins[0]) >= sum(swing.spans[swing.lead]) / 2
 
     # ----------------------------------------------------------------------------------------------------- pointing
 
@@ -382,7 +409,8 @@ class _Finder:
         # Eyes that are to go slowly may jump all the same, where they go along with the head.
         slow = 0.18 / one.act.speed if goal.who != "head" and one.act.speed < 0.6 else quick
         if goal.who == "head":
-            slow += far / 140 + 2 * _HEAD_AFTER  # a larger turn takes longer, and may wind up before
+            # A larger turn takes longer, and may wind up before; a slow one takes more of both.
+            slow += (far / 140 + 2 * _HEAD_AFTER) / min(one.act.speed, 1.0)
         late = self._late(one, np.clip(along, 0.0, 1.0), one.start + quick)
         late = late - min(max(late, 0.0), slow - quick)
         size = far / (self._table.sizes.head if goal.who == "head" else self._table.sizes.eyes)

@@ -9,18 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from types import MappingProxyType
 from typing import Literal
 
 from configs.emotions import State
 from configs.gestures import Aim, Cycle, Gesture
 from configs.tables import Tables
 from protocol.brief import Act, Side
-from protocol.channels import CHANNELS, both_sides
+from protocol.channels import CHANNELS, OPPOSITE, TURNED, both_sides
 
-_OTHER = MappingProxyType({"jawLeft": "jawRight", "jawRight": "jawLeft", "mouthLeft": "mouthRight", "mouthRight": "mouthLeft"})
-SIGNED = frozenset({"headYaw", "headRoll", "headX", "eyeYawLeft", "eyeYawRight"})
-"""Channels whose sign says a side."""
 _INNER_ALONE = 0.35
 """Share of the inner brows' rise that goes with one brow: they have no sides."""
 _FULL = 0.85
@@ -173,7 +169,7 @@ def _one_side(levels: Mapping[str, float], side: Side, *, turned: bool, signed: 
         if CHANNELS[name].stem != name and name.endswith(other) and not name.startswith(("eyeYaw", "eyePitch")):
             continue
         if turned and side == "right":
-            found[_OTHER.get(name, name)] = -level if signed and name in SIGNED else level
+            found[OPPOSITE.get(name, name)] = -level if signed and name in TURNED else level
         else:
             found[name] = level * (_INNER_ALONE if signed and name == "browInnerUp" else 1.0)
     return found
@@ -191,15 +187,15 @@ def _swing(gesture: Gesture, cycle: Cycle, act: Act, side: Side, *, turned: bool
         for channel in both_sides(name):
             places = {channel: value}
             if cycle.alternate:  # every second one to the other side
-                places |= {_OTHER.get(channel, channel): value, channel: value}
-                if channel in SIGNED:
+                places |= {OPPOSITE.get(channel, channel): value, channel: value}
+                if channel in TURNED:
                     low[channel], high[channel] = min(low.get(channel, 0.0), -value), max(high.get(channel, 0.0), -value)
             for place, reached in places.items():
                 low[place], high[place] = min(low.get(place, 0.0), reached), max(high.get(place, 0.0), reached)
     low, high = _one_side(low, side, turned=False), _one_side(high, side, turned=False)
     if turned and side == "right":
         flipped = {
-            _OTHER.get(name, name): (-high[name], -low[name]) if name in SIGNED else (low[name], high[name]) for name in low
+            OPPOSITE.get(name, name): (-high[name], -low[name]) if name in TURNED else (low[name], high[name]) for name in low
         }
     else:
         flipped = {name: (low[name], high[name]) for name in low}
@@ -239,7 +235,7 @@ def _heft(name: str, span: Span) -> float:
 def _peaks(cycle: Cycle, lead: str) -> tuple[float, float]:
     """How often a channel peaks in one repetition, and the share of it after which it is halfway to the first peak."""
     for name, keys in cycle.keys.items():
-        if lead not in both_sides(name) and _OTHER.get(lead) != name:
+        if lead not in both_sides(name) and OPPOSITE.get(lead) != name:
             continue
         values = [value for _, value in keys]
         span = max(values) - min(values)
@@ -260,7 +256,7 @@ def _peaks(cycle: Cycle, lead: str) -> tuple[float, float]:
                 low = min(low, value)
                 if value - low >= _BUMP * span:
                     high, rising = value, True
-        sided = 0.5 if cycle.alternate and lead in _OTHER else 1.0
+        sided = 0.5 if cycle.alternate and lead in OPPOSITE else 1.0
         return max(found, 1) * sided, half
     return _TURNS_OF_VARIED, 0.25
 

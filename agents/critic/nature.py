@@ -12,10 +12,12 @@ from itertools import pairwise
 
 import numpy as np
 
+from numpy.typing import NDArray
+
 from agents.critic.asking import Asked, Held
 from agents.critic.events import MOVES, Movement, Seen
 from agents.critic.findings import Measured
-from agents.critic.sums import added, added_row, deviation, mean_of
+from agents.critic.sums import added_row, deviation, mean_of
 from configs.critic import CriticTable
 from protocol.channels import CHANNELS, INDEX, NAMES, SIDES
 from protocol.constraints import WINDOW, accelerations, runs
@@ -60,6 +62,7 @@ class Nature:
         seen: the motion.
         everything: all that is asked for.
         stills: when nothing is to move.
+        unblinking: when lids are not to blink: because nothing is to move, or because they are told to stay open.
         table: the ranges.
         idle: whether the face is meant to stay alive by itself.
     """
@@ -67,6 +70,7 @@ class Nature:
     seen: Seen
     everything: Sequence[Asked]
     stills: Sequence[Held]
+    unblinking: Sequence[Held]
     table: CriticTable
     idle: bool
 
@@ -82,35 +86,53 @@ class Nature:
         yield from self._sides()
         yield from self._together()
 
-    def _measured(self, name: str, value: float, at: float | None = None, less: float = 0.0, more: float = 0.0) -> Measured:
+    def _measured(self, name: str, value: float, at: float | None = None) -> Measured:
         band = self.table.nature[name]
         return Measured(
             name=name,
             about=band.about,
             value=round(value, 4),
-            low=round(band.low - less, 4),
-            high=round(band.high + more, 4),
+            low=round(band.low, 4),
+            high=round(band.high, 4),
             unit=band.unit,
             at=None if at is None else round(at, 3),
-            score=round(band.score(value, self.table.edge, less, more), 4),
+            score=round(band.score(value, self.table.edge), 4),
+        )
+
+    def _blink_rate(self, count: int, seconds: float) -> Measured:
+        """How many blinks fall into a short time is chance: twice the deviation of a Poisson count is no surprise."""
+        band, minutes = self.table.nature["blink_rate"], seconds / 60
+        less, more = (2 * float(np.sqrt(rate * minutes)) / minutes for rate in (band.low, band.high))
+        less = min(less, band.low)
+        fewest, most = int(np.ceil((band.low - less) * minutes)), int((band.high + more) * minutes)
+        return self._measured("blink_rate", count / minutes).model_copy(
+            update={
+                "low": round(band.low - less, 4),
+                "high": round(band.high + more, 4),
+                "score": round(band.score(count / minutes, self.table.edge, less, more), 4),
+                "people": (band.low, band.high),
+                "note": f"{count} in {seconds:.1f} s, where {fewest} to {most} would be no surprise",
+            }
         )
 
     def _blinking(self) -> Iterator[Measured]:
-        seconds = self.seen.seconds
-        blinks = self.seen.blinks
-        marks = [0.0, *(blink.top for blink in blinks), seconds]
+        # A wink is no blink: the other eye stays open and dries.
+        blinks = [blink for blink in self.seen.blinks if blink.side == "both"]
         # Lids that are shut, or told to be still, do not blink.
-        shut = np.minimum(self.seen.row("eyeBlinkLeft"), self.seen.row("eyeBlinkRight")) > 0.5
-        open_seconds = seconds - float(shut.mean()) * seconds - added(still.end - still.start for still in self.stills)
+        excused = np.minimum(self.seen.row("eyeBlinkLeft"), self.seen.row("eyeBlinkRight")) > 0.5
+        for held in self.unblinking:
+            excused[self.seen.between(held.start, held.end)] = True
+        open_seconds = float((~excused).sum()) / self.seen.rate
         if open_seconds >= _LONG_ENOUGH:
-            # How many blinks fall into a short time is chance: twice the deviation of a Poisson count is no surprise.
-            band, minutes = self.table.nature["blink_rate"], open_seconds / 60
-            less, more = (2 * float(np.sqrt(rate * minutes)) / minutes for rate in (band.low, band.high))
-            yield self._measured("blink_rate", len(blinks) / minutes, None, min(less, band.low), more)
-        longest, at = max((end - start, start) for start, end in pairwise(marks))
-        asleep = float(shut[self.seen.between(at, at + longest)].mean())
-        if longest * (1 - asleep) > 0:
-            yield self._measured("stare", longest * (1 - asleep), at)
+            yield self._blink_rate(len(blinks), open_seconds)
+        marks = [0.0, *(blink.top for blink in blinks), self.seen.seconds]
+        longest, at = max((self._open(excused, start, end), start) for start, end in pairwise(marks))
+        if longest > 0:
+            yield self._measured("stare", longest, at)
+
+    def _open(self, excused: NDArray[np.bool_], start: float, end: float) -> float:
+        """Seconds between two times in which lids could have blinked."""
+        return float((~excused[self.seen.between(start, end)]).sum()) / self.seen.rate
 
     def _dead_time(self) -> Iterator[Measured]:
         still = self.seen.still.copy()

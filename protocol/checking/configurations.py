@@ -1,4 +1,4 @@
-"""The systems that are explored, by name: small ones with every test run, and large ones for a change of the protocol itself.
+"""The systems that are explored, by name: small ones with tests and proofs, and large ones for a change of the protocol itself.
 
 Each names what it has to come across, so that none is empty: an exploration in which nobody ever objects proves nothing about
 objections.
@@ -262,7 +262,7 @@ SMALL: Mapping[str, Configuration] = MappingProxyType(
         ),
     }
 )
-"""For every test run."""
+"""For the tests: in seconds each."""
 
 DEEP: Mapping[str, Configuration] = MappingProxyType(
     {
