@@ -16,7 +16,7 @@ from protocol.keyframes import exact
 from protocol.messages import BeatOpened, RoundOpened, Vector, Version, Violation, digest
 from protocol.ruling import keep
 from protocol.timeline import last_values, rest, view
-from tests.llm_server import LanguageServer, changed, gives, says, slow, status
+from tests.llm_server import LanguageServer, changed, gives, says, sensible, slow, status
 from tests.thoughts import beat_of, loaded, model_at, opened_at, question, region_at, surroundings
 
 ACTS = (
@@ -149,6 +149,24 @@ def test_at_most_two_requests_of_a_region_are_under_way(server, region):
         region.propose(Question("mouth", opened, BeatOpened(**_opened(number, intent)), None), NOTHING)
 
     assert most[0] == 2
+
+
+def test_of_questions_that_are_refused_together_one_leaves_something_out(server, region):
+    """The bounds of the schema are not understood: two requests that hear so at once do not lose the schema as well."""
+    refuses = status(400, "response_format: the keyword maxItems is not supported")
+
+    def behave(reply, asked):
+        time.sleep(0.2)
+        refused = "maxItems" in json.dumps(asked.body["response_format"])
+        (refuses if refused else sensible)(reply, asked)
+
+    server.usual = behave
+    opened = opened_at(server.url)
+    region.foresee("mouth", opened, brief(4))
+    for number, intent in enumerate(brief(4).beats):
+        region.propose(Question("mouth", opened, BeatOpened(**_opened(number, intent)), None), NOTHING)
+
+    assert [asked.body["response_format"]["type"] for asked in server.requests] == ["json_schema"] * 6
 
 
 def test_a_thought_about_another_intent_does_not_count(server, region):

@@ -149,7 +149,7 @@ class Server:
         until = self._surroundings.clock() + patience
         pause, attempt, most_attempts = FIRST_PAUSE, 0, ATTEMPTS
         while True:
-            nobody = False
+            nobody, manner = False, self._manner
             try:
                 return await self._ask(messages, request)
             except asyncio.CancelledError:
@@ -157,7 +157,8 @@ class Server:
                 raise
             except openai.APIStatusError as error:
                 said, wait = self._shown(said_by(error)), retry_after(error)
-                if error.status_code in (400, 404, 415, 422, 501) and self._do_without(said):
+                # Of several that are under way the first refused leaves something out, and the others ask again without it.
+                if error.status_code in (400, 404, 415, 422, 501) and (self._manner != manner or self._do_without(said)):
                     room.again(self._most_written(request["max_tokens"]))
                     continue  # costs no attempt: there are only so many things to leave out
                 if not (error.status_code in (408, 409, 429) or error.status_code >= 500):
@@ -255,6 +256,11 @@ class Server:
         """An answer that is waited for no longer."""
         self._surroundings.standing.failed(why, for_good=for_good)
         return NoAnswer(why)
+
+    @property
+    def _manner(self) -> tuple[str, frozenset[str], bool]:
+        """How questions are put now: in which form answers are asked for, what is left out, and whether in a stream."""
+        return self._formats[0], frozenset(self._refused), self._streams
 
     @property
     def _unbounded(self) -> bool:
