@@ -19,7 +19,7 @@ from protocol.brief import Beat
 from protocol.channels import CHANNELS, WRITABLE, Region, Unit
 from protocol.gaze import saccade_seconds
 from protocol.interpolation import sample_layers
-from protocol.keyframes import Curve, Keyframe, Source, Track, exact, key, make_track, replaced
+from protocol.keyframes import Curve, Keyframe, Source, Track, exact, key, make_curve, make_track, replaced
 from protocol.reduction import TOLERANCES, all_fitted
 from protocol.timeline import RATE
 
@@ -67,18 +67,20 @@ def compose(region: Region, layers: Iterable[Layer], start: Mapping[str, float],
     for name, moving in by_channel.items():
         keys = _simple(name, moving, start[name], seconds, intent, sources)
         if keys:
-            curves[name] = Curve(channel=name, keys=keys)
+            curves[name] = make_curve(name, keys)
     mixed = {name: moving for name, moving in by_channel.items() if name not in curves}
     times = _frames(seconds)
-    together = [layer.keys for moving in mixed.values() for layer in moving]
-    sampled = iter(sample_layers(together, times, [(-_ANY, _ANY)] * len(together))) if together else iter(())
-    rows = {name: [next(sampled) for _ in moving] for name, moving in mixed.items()}
+    # Most of what is idle does the same to both sides of the face, with the very same keyframes.
+    lines = {id(layer.keys): layer.keys for moving in mixed.values() for layer in moving}
+    values = sample_layers([*lines.values()], times, [(-_ANY, _ANY)] * len(lines)) if lines else ()
+    sampled = dict(zip(lines, values, strict=True))
+    rows = {name: [sampled[id(layer.keys)] for layer in moving] for name, moving in mixed.items()}
     totals = {name: _total(name, rows[name], moving, start[name], times, intent) for name, moving in mixed.items()}
     tolerances = [_tolerance(CHANNELS[name].unit, total) for name, total in totals.items()]
     chosen = all_fitted(times, np.array(list(totals.values())), tolerances) if totals else []
     for (name, total), places in zip(totals.items(), chosen, strict=True):
         keys = _keys(name, places, total, rows[name], mixed[name], times, sources)
-        curves[name] = Curve(channel=name, keys=keys)
+        curves[name] = make_curve(name, keys)
     return make_track(region, curves.values(), sources.listed)
 
 

@@ -28,11 +28,12 @@ def _runs(holds: Flags) -> tuple[Indices, Indices, Flags, Flags]:
     Args:
         holds: bool [keys], whether the segment from this keyframe holds; true for the last.
     """
-    moves = ~holds
-    after_hold = np.concatenate(([True], holds[:-1]))
-    starts = (moves & after_hold).nonzero()[0]
-    ends = (holds & ~after_hold).nonzero()[0]
-    return starts, ends, holds[starts + 1], after_hold[ends - 1]
+    after_hold = np.empty_like(holds)
+    after_hold[0] = True
+    after_hold[1:] = holds[:-1]
+    starts = (after_hold > holds).nonzero()[0]
+    ends = (holds > after_hold).nonzero()[0]
+    return starts, ends, holds.take(starts + 1), after_hold.take(ends - 1)
 
 
 def monotone_slopes(spans: Floats, rises: Floats, holds: Flags) -> Floats:
@@ -63,14 +64,15 @@ def slopes_of_runs(spans: Floats, rises: Floats, starts: Indices, ends: Indices,
     """
     secants = rises / spans
     slopes = np.zeros(rises.size)
-    before, after, signs = secants[:-2], secants[1:-1], np.sign(secants)
+    signs = np.sign(secants)
     inner = (signs[:-2] * signs[1:-1] > 0).nonzero()[0]
-    h0, h1 = spans[inner], spans[inner + 1]
+    follow = inner + 1
+    h0, h1 = spans.take(inner), spans.take(follow)
     w0, w1 = 2.0 * h1 + h0, h1 + 2.0 * h0
-    slopes[inner + 1] = 1.0 / ((w0 / before[inner] + w1 / after[inner]) / (w0 + w1))
+    slopes[follow] = 1.0 / ((w0 / secants.take(inner) + w1 / secants.take(follow)) / (w0 + w1))
     near = np.concatenate((starts, ends - 1))
-    far = np.concatenate((np.where(lone_start, starts, starts + 1), np.where(lone_end, ends - 1, ends - 2)))
-    both = _end_slope(spans[near], spans[far], secants[near], secants[far])
+    far = np.concatenate((starts + 1 - lone_start, ends - 2 + lone_end))
+    both = _end_slope(spans.take(near), spans.take(far), secants.take(near), secants.take(far))
     slopes[starts], slopes[ends] = both[: starts.size], both[starts.size :]
     return slopes
 
@@ -78,12 +80,14 @@ def slopes_of_runs(spans: Floats, rises: Floats, starts: Indices, ends: Indices,
 def _end_slope(h0: Floats, h1: Floats, m0: Floats, m1: Floats) -> Floats:
     """One-sided slope from the nearest and the next segment's lengths and secants; the secant where both are the same."""
     slope = ((2.0 * h0 + h1) * m0 - h0 * m1) / (h0 + h1)
-    sign = np.sign(m0)
+    sign, most = np.sign(m0), 3.0 * m0
     against = np.sign(slope) * sign <= 0
-    turns = np.sign(m1) * sign <= 0
-    steep = np.abs(slope) > 3.0 * np.abs(m0)
-    slope = np.where(against, 0.0, np.where(turns & steep, 3.0 * m0, slope))
-    return np.where((h0 == h1) & (m0 == m1), m0, slope)
+    limited = (np.sign(m1) * sign <= 0) & (np.abs(slope) > np.abs(most))
+    slope[limited] = most[limited]
+    slope[against] = 0.0
+    alike = (h0 == h1) & (m0 == m1)
+    slope[alike] = m0[alike]
+    return slope
 
 
 def catmull_rom_slopes(spans: Floats, rises: Floats, holds: Flags) -> Floats:

@@ -98,6 +98,8 @@ def _rows(channels: tuple[str, ...]) -> tuple[int, ...]:
 
 def _reached(low: float, high: float, points: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """Between what values a piecewise linear function lies where its argument lies between two."""
+    if high <= points[0][0]:
+        return points[0][1], points[0][1]  # where most of a face is: nothing drives it yet
     values = [y for x, y in points if low < x < high]
     for at in (low, high) if low != high else (low,):
         value = points[0][1]

@@ -263,12 +263,13 @@ def sample_through(times: Floats, rows: Floats, chosen: Sequence[Sequence[int]])
     Raises:
         ValueError: a keyframe's time or value is not finite.
     """
-    counts = np.array([len(own) for own in chosen])
-    bounds = np.array([0, *accumulate(counts.tolist())])
-    firsts, lasts = bounds[:-1], bounds[1:] - 1
+    counts, behind = np.array([*map(len, chosen)]), np.array([*accumulate(map(len, chosen))])
+    firsts, lasts = behind - counts, behind - 1
     places = np.array([*chain.from_iterable(chosen)])
-    at = times[places] + 0.0
-    values = rows[np.arange(len(rows)).repeat(counts), places] + 0.0
+    at = times.take(places)
+    values = rows.take(places + np.arange(0, rows.size, times.size).repeat(counts))
+    at += 0.0
+    values += 0.0
     if not (np.isfinite(at).all() and np.isfinite(values).all()):
         raise ValueError(_NOT_FINITE)
     spans, following = np.empty_like(at), np.empty_like(values)
@@ -289,7 +290,8 @@ def sample_through(times: Floats, rows: Floats, chosen: Sequence[Sequence[int]])
     lengths[lasts] = times.size - places[lasts]
     u = (times - at.repeat(lengths).reshape(rows.shape)).reshape(-1)
     u /= spans.repeat(lengths)
-    result = (leaving + arriving - 2.0 * rises).repeat(lengths) * u
+    result = (leaving + arriving - 2.0 * rises).repeat(lengths)
+    result *= u
     result += (3.0 * rises - 2.0 * leaving - arriving).repeat(lengths)
     result *= u
     result += leaving.repeat(lengths)

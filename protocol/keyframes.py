@@ -6,6 +6,8 @@ the float that is nearest to a whole number of ten-thousandths. They survive any
 
 from __future__ import annotations
 
+import contextlib
+
 from collections.abc import Iterable
 from typing import Annotated, Literal, Self, get_args
 
@@ -93,6 +95,8 @@ class Keyframe(Frozen):
 
 _WITHOUT_HANDLES = frozenset(get_args(Mode)) - {"bezier"}
 _FIELDS = {"time", "value", "mode", "handles", "source"}
+_CURVE_FIELDS = {"channel", "keys"}
+_TRACK_FIELDS = {"region", "curves", "sources"}
 _new = object.__new__
 _set_fields, _set_extra, _set_private = (
     vars(BaseModel)[f"__pydantic_{slot}__"].__set__ for slot in ("fields_set", "extra", "private")
@@ -111,18 +115,7 @@ class Curve(Frozen):
 
     @model_validator(mode="after")
     def _keeps_the_channel(self) -> Self:
-        channel = CHANNELS.get(self.channel)
-        if channel is None or channel.derived:
-            raise ValueError(f"{self.channel} is not a channel that can be written")
-        if self.keys[0].time != 0:
-            raise ValueError(f"{self.channel}: the first keyframe is at {self.keys[0].time} s, not at 0")
-        before, low, high = -1.0, channel.low, channel.high
-        for key in self.keys:
-            if key.time <= before:
-                raise ValueError(f"{self.channel}: keyframe at {key.time} s does not come after {before} s")
-            if not low <= key.value <= high:
-                raise ValueError(f"{self.channel}: {key.value} at {key.time} s is outside {channel.low:g}..{channel.high:g}")
-            before = key.time
+        _require_fit(self)
         return self
 
 
@@ -139,23 +132,42 @@ class Track(Frozen):
 
     @model_validator(mode="after")
     def _owns_its_channels(self) -> Self:
-        names = tuple(curve.channel for curve in self.curves)
-        if names != WRITABLE[self.region]:
-            foreign = [name for name in names if name not in WRITABLE[self.region]]
-            what = f"{foreign[0]} is not its own" if foreign else "channels are missing, repeated or out of order"
-            raise ValueError(f"track of {self.region}: {what}")
-        count = len(self.sources)
-        for curve in self.curves:
-            for key in curve.keys:
-                if key.source >= count:
-                    raise ValueError(
-                        f"{curve.channel}: keyframe at {key.time} s names source {key.source} of {len(self.sources)}"
-                    )
+        _require_own(self)
         return self
 
     def curve(self, channel: str) -> Curve:
         """The curve of one of this region's channels."""
         return self.curves[WRITABLE[self.region].index(channel)]
+
+
+def _require_fit(curve: Curve) -> None:
+    """Refuse keyframes that do not follow each other or leave the range of their channel."""
+    channel = CHANNELS.get(curve.channel)
+    if channel is None or channel.derived:
+        raise ValueError(f"{curve.channel} is not a channel that can be written")
+    if curve.keys[0].time != 0:
+        raise ValueError(f"{curve.channel}: the first keyframe is at {curve.keys[0].time} s, not at 0")
+    before, low, high = -1.0, channel.low, channel.high
+    for key in curve.keys:
+        if key.time <= before:
+            raise ValueError(f"{curve.channel}: keyframe at {key.time} s does not come after {before} s")
+        if not low <= key.value <= high:
+            raise ValueError(f"{curve.channel}: {key.value} at {key.time} s is outside {channel.low:g}..{channel.high:g}")
+        before = key.time
+
+
+def _require_own(track: Track) -> None:
+    """Refuse curves that are not the region's own, each once and in order, and sources that are not listed."""
+    names = tuple(one.channel for one in track.curves)
+    if names != WRITABLE[track.region]:
+        foreign = [name for name in names if name not in WRITABLE[track.region]]
+        what = f"{foreign[0]} is not its own" if foreign else "channels are missing, repeated or out of order"
+        raise ValueError(f"track of {track.region}: {what}")
+    count = len(track.sources)
+    for one in track.curves:
+        if max([key.source for key in one.keys]) >= count:
+            key = next(key for key in one.keys if key.source >= count)
+            raise ValueError(f"{one.channel}: keyframe at {key.time} s names source {key.source} of {count}")
 
 
 def key(
@@ -198,6 +210,26 @@ def leaving(one: Keyframe, mode: Mode) -> Keyframe:
     return key(one.time, one.value, mode, one.source)
 
 
+def make_curve(channel: str, keys: tuple[Keyframe, ...]) -> Curve:
+    """A curve of keyframes that exist already.
+
+    Raises:
+        ValueError: see :class:`Curve`.
+    """
+    made = _new(Curve)  # the keyframes have been checked when they were made, so it remains to look at how they follow
+    held = made.__dict__
+    held["channel"] = channel
+    held["keys"] = keys
+    _set_fields(made, _CURVE_FIELDS)
+    _set_extra(made, None)
+    _set_private(made, None)
+    with contextlib.suppress(ValueError):
+        if 0 < len(keys) <= MAX_KEYFRAMES:
+            _require_fit(made)
+            return made
+    return Curve(channel=channel, keys=keys)  # which says what is wrong with it
+
+
 def make_track(region: Region, curves: Iterable[Curve], sources: Iterable[Source]) -> Track:
     """A track from curves in any order.
 
@@ -205,5 +237,18 @@ def make_track(region: Region, curves: Iterable[Curve], sources: Iterable[Source
         ValueError: see :class:`Track`.
     """
     by_name = {curve.channel: curve for curve in curves}
-    ordered = [by_name.pop(name) for name in WRITABLE[region] if name in by_name]
-    return Track(region=region, curves=(*ordered, *by_name.values()), sources=tuple(sources))
+    ordered = (*[by_name.pop(name) for name in WRITABLE[region] if name in by_name], *by_name.values())
+    named = tuple(sources)
+    made = _new(Track)  # curves and sources have been checked when they were made: they are not gone through again
+    held = made.__dict__
+    held["region"] = region
+    held["curves"] = ordered
+    held["sources"] = named
+    _set_fields(made, _TRACK_FIELDS)
+    _set_extra(made, None)
+    _set_private(made, None)
+    with contextlib.suppress(ValueError):
+        if 0 < len(named) <= MAX_SOURCES:
+            _require_own(made)
+            return made
+    return Track(region=region, curves=ordered, sources=named)  # which says what is wrong with it

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from protocol.channels import CHANNELS, Unit
 from protocol.interpolation import sample_curves, sample_layers, sample_through
-from protocol.keyframes import MAX_SOURCES, Curve, Keyframe, Source, Track, key
+from protocol.keyframes import MAX_SOURCES, Curve, Keyframe, Source, Track, key, make_curve
 
 TOLERANCES: Mapping[Unit, float] = MappingProxyType({"share": 0.003, "degree": 0.06, "cm": 0.02})
 """How far keyframes may stray from the samples that they stand for: below what anyone sees."""
@@ -127,8 +127,11 @@ def all_fitted(times: NDArray[np.float64], rows: NDArray[np.float64], tolerances
         Ascending indices for each, the first point always among them.
     """
     chosen: list[list[int]] = [[] for _ in rows]
-    lines = [Polyline(times, row) for row in rows]
-    pending = list(range(len(rows)))
+    # Both sides of a face often do the same: a row is gone through once.
+    forms = [(row.tobytes(), tolerance) for row, tolerance in zip(rows, tolerances, strict=True)]
+    first = {form: place for place, form in reversed([*enumerate(forms)])}
+    pending = sorted(first.values())
+    lines = {place: Polyline(times, rows[place]) for place in pending}
     allowed = _NEAR * np.array(tolerances)
     coarse = float(_COARSE)
     for _ in range(_ATTEMPTS):
@@ -147,7 +150,7 @@ def all_fitted(times: NDArray[np.float64], rows: NDArray[np.float64], tolerances
         np.abs(away, out=away)
         off: list[bool] = np.any(away > allowed[pending, np.newaxis], axis=1).tolist()
         pending = [place for place, far in zip(pending, off, strict=True) if far and len(chosen[place]) < len(times)]
-    return chosen
+    return [chosen[first[form]] for form in forms]
 
 
 def rewritten(
@@ -241,7 +244,7 @@ class _Stretch:
 
     def curve(self, sources: list[Source], note: str) -> Curve:
         """The new curve; what is said of its sources is added to them."""
-        return Curve(channel=self.old.channel, keys=self.keys([_noted(sources, led, note) for led in self.led][-1]))
+        return make_curve(self.old.channel, self.keys([_noted(sources, led, note) for led in self.led][-1]))
 
 
 def _rewrite(stretches: Sequence[_Stretch], rate: float) -> None:

@@ -35,6 +35,7 @@ CLEARANCE = 0.2
 bring it back over."""
 _WIDTHS = (3, 5, 7, 11, 15, 21, 31, 45)
 """Frames of the running mean, tried in turn."""
+_DERIVED = tuple(channel.name for channel in CHANNELS.values() if channel.derived)
 _APPROACH = 0.3
 """Seconds before the end of a beat in which it prepares for what only shows after it."""
 
@@ -54,19 +55,29 @@ def repaired(seen: View, checks: Iterable[Check], regions: Iterable[Region], cle
         (check for check in checks if check.region in allowed and not check.derived),
         key=lambda check: _stage(check.rule),
     )
+    # What was found kept is looked at again only once a channel that it reads has changed; `count` numbers the changes.
+    kept: dict[int, int] = {}
+    changes: dict[str, int] = {}
+    count = 0
     for turn in range(PASSES):
-        changed = False
-        between = () if turn else seen.between
-        extents = Extents.of(samples, between)
-        for check in mine:
-            if not isinstance(check.rule, Drift) and not extents.allow(check):
+        before = count
+        extents: Extents | None = None
+        for place, check in enumerate(mine):
+            if place in kept and all(changes.get(name, 0) <= kept[place] for name in check.names):
                 continue
-            if _repair(samples, seen, check, turn, clearance):
-                changed = True
-                extents = Extents.of(samples, between)
+            extents = extents or Extents.of(samples, () if turn else seen.between)
+            may_break = isinstance(check.rule, Drift) or extents.allow(check)
+            if may_break and _repair(samples, seen, check, turn, clearance):
+                count, extents = count + 1, None
+                changes.update(dict.fromkeys((*check.names, *check.rule.gives), count))
+                kept.pop(place, None)
+            else:
+                kept[place] = count
         look_coefficients(samples)
-        if not changed:
+        if count == before:
             break
+        count += 1
+        changes.update(dict.fromkeys(_DERIVED, count))
     return samples
 
 

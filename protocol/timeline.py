@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property, lru_cache, reduce
-from typing import Annotated, Literal, Self
+from types import MappingProxyType
+from typing import Annotated, Literal, NamedTuple, Self
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from pydantic import Field, model_validator
 from protocol.channels import CHANNELS, INDEX, NAMES, REGIONS, WRITABLE, Region, look_coefficients
 from protocol.constraints import Samples
 from protocol.interpolation import CompiledCurves, compile_curves, frame_times, sample_curve, sample_curves
-from protocol.keyframes import PLACES, Curve, Decimal4, Frozen, Source, Track, exact, key, make_track
+from protocol.keyframes import PLACES, Curve, Decimal4, Frozen, Source, Track, exact, key, make_curve, make_track
 from protocol.messages import EndState, Tracks, require_tracks
 from protocol.reduction import TOLERANCES, knots
 from protocol.remembering import Remembered
@@ -89,7 +90,7 @@ class _Course:
     Attributes:
         rows: int64 [curves], where they stand among all channels.
         shown: float64 [curves, frames + 1], their values at the beat's frames and the one after, peaks put into frames.
-        parts: float64 [curves, frames, parts], their values within each frame.
+        parts: float64 [parts, curves, frames], their values within each frame.
         strays: bool [curves, frames], where one strays from the straight line to the next frame.
         end: float64 [curves, 1], their values at the end of the beat.
     """
@@ -132,17 +133,41 @@ class View:
         return tuple(_between(self.samples, self._courses, self.first, part) for part in range(1, _PARTS))
 
 
+class _Poise(NamedTuple):
+    """What of a track does not move.
+
+    Attributes:
+        rows: int64 [curves], where curves stand that stay at another value than 0.
+        values: float64 [curves, 1], at what.
+        moving: the curves that do move.
+    """
+
+    rows: NDArray[np.int64]
+    values: Samples
+    moving: tuple[Curve, ...]
+
+
+def _poise(track: Track) -> _Poise:
+    still = {INDEX[curve.channel]: curve.keys[0].value for curve in track.curves if len(curve.keys) == 1}
+    held = {row: value for row, value in still.items() if value}
+    moving = tuple([curve for curve in track.curves if len(curve.keys) > 1])
+    return _Poise(np.array([*held], dtype=np.int64), np.array([*held.values()]).reshape(-1, 1), moving)
+
+
+_known_poise: Remembered[Track, _Poise] = Remembered(_poise, 32)
+
+
 def _course(track: Track, seconds: float) -> _Course:
-    moving = [curve for curve in track.curves if len(curve.keys) > 1]
+    moving = _known_poise(track).moving
     frames = _frames(seconds)
     times = np.minimum(np.arange(frames * _PARTS) / (RATE * _PARTS), seconds)
     compiled = compile_curves(moving)
     sampled = compiled.sample(np.append(times, seconds))
-    parts = sampled[:, :-1].reshape(len(moving), frames, _PARTS)
-    ends = np.concatenate((parts[:, :, 0], sampled[:, -1:]), axis=1)
+    parts = sampled[:, :-1].reshape(len(moving), frames, _PARTS).transpose(2, 0, 1).copy()
+    ends = np.concatenate((parts[0], sampled[:, -1:]), axis=1)
     tolerances = np.array([TOLERANCES[CHANNELS[curve.channel].unit] for curve in moving])
     rises = ends[:, 1:] - ends[:, :-1]
-    away = [np.abs(parts[:, :, part] - (ends[:, :-1] + rises * (part / _PARTS))) for part in range(1, _PARTS)]
+    away = [np.abs(parts[part] - (ends[:, :-1] + rises * (part / _PARTS))) for part in range(1, _PARTS)]
     strays = reduce(np.maximum, away) > _STRAY * tolerances[:, np.newaxis]
     strays[:, -1] = False  # the beat ends within this frame
     rows = np.array([INDEX[curve.channel] for curve in moving])
@@ -183,7 +208,7 @@ def view(end_state: EndState, tracks: Sequence[Track], seconds: float) -> View:
         samples[:, :first] = _known_past(end_state)
     _still(samples[:, first:], tracks)
     look = _known_course if frames <= _MOST_REMEMBERED else _course
-    courses = tuple([look(track, seconds) for track in tracks if any(len(curve.keys) > 1 for curve in track.curves)])
+    courses = tuple([look(track, seconds) for track in tracks if _known_poise(track).moving])
     for course in courses:
         samples[course.rows, last:] = course.end
         samples[course.rows, first : last + 1] = course.shown
@@ -200,7 +225,7 @@ def _between(samples: Samples, courses: Sequence[_Course], first: int, part: int
     """All channels a part of a frame after each frame; those that do not move stay, the past is not looked at again."""
     later = samples.copy()
     for course in courses:
-        later[course.rows, first : first + course.parts.shape[1]] = course.parts[:, :, part]
+        later[course.rows, first : first + course.parts.shape[2]] = course.parts[part]
     look_coefficients(later)
     return later
 
@@ -214,14 +239,12 @@ def _fill(samples: Samples, tracks: Sequence[Track], times: Samples) -> None:
 
 def _still(samples: Samples, tracks: Sequence[Track]) -> list[Curve]:
     """Write the values of curves that do not move into their channels' rows, which are at 0; the others are left."""
-    moving = []
+    moving: list[Curve] = []
     for track in tracks:
-        for curve in track.curves:
-            if len(curve.keys) == 1:
-                if curve.keys[0].value:
-                    samples[INDEX[curve.channel]] = curve.keys[0].value
-            else:
-                moving.append(curve)
+        poise = _known_poise(track)
+        if poise.rows.size:
+            samples[poise.rows] = poise.values
+        moving += poise.moving
     return moving
 
 
@@ -234,16 +257,15 @@ def _with_peaks(
         moving: the curves.
         compiled: the same, ready for sampling.
         ends: float64 [curves, frames + 1], their values at the frames of a beat and the first after it.
-        parts: float64 [curves, frames, parts], their values within each frame.
+        parts: float64 [parts, curves, frames], their values within each frame.
         tolerances: float64 [curves], how far beyond is not worth showing.
         seconds: the beat's length.
     """
-    frames = parts.shape[1]
+    frames = parts.shape[2]
     low, high = np.minimum(ends[:, :-1], ends[:, 1:]), np.maximum(ends[:, :-1], ends[:, 1:])
-    inner = [parts[:, :, part] for part in range(_PARTS)]
-    beyond = np.maximum(reduce(np.maximum, inner) - high, low - reduce(np.minimum, inner)) > tolerances[:, np.newaxis]
+    beyond = np.maximum(parts.max(axis=0) - high, low - parts.min(axis=0)) > tolerances[:, np.newaxis]
     reached = [
-        (place, frame + part / _PARTS, float(parts[place, frame, part]))
+        (place, frame + part / _PARTS, float(parts[part, place, frame]))
         for place, frame in np.argwhere(beyond).tolist()
         for part in range(1, _PARTS)
     ]
@@ -315,7 +337,7 @@ def end_state(seen: View, end: Sequence[Track], seconds: float) -> EndState:
                 curves.append(staying(curve.channel, last))
                 continue
             keys = [key(max(time, 0.0), value, "linear") for time, value in points[:-1]] + [key(span, last, "hold")]
-            curves.append(Curve(channel=curve.channel, keys=tuple(keys)))
+            curves.append(make_curve(curve.channel, tuple(keys)))
         tracks.append(make_track(track.region, curves, (Source(gesture="past"),)))
     return EndState(seconds=span, tracks=tuple(tracks))
 
@@ -335,9 +357,16 @@ def _values_at(curves: Sequence[Curve], time: float) -> dict[str, float]:
     return found
 
 
-def last_values(state: EndState) -> dict[str, float]:
+def last_values(state: EndState) -> Mapping[str, float]:
     """What every channel starts from in the beat after an end state."""
-    return {curve.channel: curve.keys[-1].value for track in state.tracks for curve in track.curves}
+    return _known_lasts(state)
+
+
+def _lasts(state: EndState) -> Mapping[str, float]:
+    return MappingProxyType({curve.channel: curve.keys[-1].value for track in state.tracks for curve in track.curves})
+
+
+_known_lasts: Remembered[EndState, Mapping[str, float]] = Remembered(_lasts, 8)
 
 
 def frame_count(seconds: float, fps: Fraction) -> int:

@@ -9,7 +9,19 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from protocol.channels import CHANNELS, REGIONS, WRITABLE
-from protocol.keyframes import MAX_KEYFRAMES, MAX_SECONDS, PLACES, Curve, Keyframe, Source, Track, exact, key, make_track
+from protocol.keyframes import (
+    MAX_KEYFRAMES,
+    MAX_SECONDS,
+    PLACES,
+    Curve,
+    Keyframe,
+    Source,
+    Track,
+    exact,
+    key,
+    make_curve,
+    make_track,
+)
 
 SOURCE = Source(gesture="smile", words="smiles warmly")
 
@@ -205,3 +217,46 @@ def test_a_keyframe_made_quickly_is_the_one_that_the_model_makes():
 def test_what_the_model_refuses_is_not_made_quickly_either(arguments):
     with pytest.raises(ValueError, match="Keyframe"):
         key(*arguments)
+
+
+MADE_CURVES = {
+    "nobody writes it": ("eyeLookUpLeft", (key(0, 0.5),)),
+    "no keyframes": ("jawOpen", ()),
+    "not at 0": ("jawOpen", (key(0.1, 0.5),)),
+    "out of order": ("jawOpen", (key(0, 0), key(0.5, 0.1), key(0.5, 0.2))),
+    "out of range": ("jawOpen", (key(0, 0), key(0.5, 1.5))),
+}
+
+
+def test_a_curve_and_a_track_made_of_what_was_checked_are_those_that_the_models_make():
+    keys = (key(0, 0.1, "min_jerk"), key(0.5, 0.7, "hold", 1))
+    checked = Curve(channel="jawOpen", keys=keys)
+    assert make_curve("jawOpen", keys) == checked
+    assert make_curve("jawOpen", keys).model_dump_json() == checked.model_dump_json()
+    sources = (Source(gesture="rest"), Source(gesture="yawn"))
+    curves = [checked if name == "jawOpen" else make_curve(name, (key(0, 0, "hold"),)) for name in WRITABLE["mouth"]]
+    made, track = make_track("mouth", reversed(curves), sources), Track(region="mouth", curves=tuple(curves), sources=sources)
+    assert made == track
+    assert (made.model_dump_json(), made.model_fields_set) == (track.model_dump_json(), track.model_fields_set)
+
+
+@pytest.mark.parametrize(("channel", "keys"), MADE_CURVES.values(), ids=MADE_CURVES)
+def test_a_curve_that_the_model_refuses_is_not_made_of_keyframes_either(channel, keys):
+    with pytest.raises(ValidationError) as refused:
+        Curve(channel=channel, keys=keys)
+    with pytest.raises(ValidationError) as here:
+        make_curve(channel, keys)
+    assert str(here.value) == str(refused.value)
+
+
+@pytest.mark.parametrize("wrong", ["a channel is missing", "no sources", "a source that is not listed"])
+def test_a_track_that_the_model_refuses_is_not_made_of_curves_either(wrong):
+    number = 1 if wrong.startswith("a source") else 0
+    curves = tuple(make_curve(name, (key(0, 0, "hold", number),)) for name in WRITABLE["brows"])
+    curves = curves[1:] if wrong.startswith("a channel") else curves
+    sources = () if wrong == "no sources" else (Source(gesture="rest"),)
+    with pytest.raises(ValidationError) as refused:
+        Track(region="brows", curves=curves, sources=sources)
+    with pytest.raises(ValidationError) as here:
+        make_track("brows", curves, sources)
+    assert str(here.value) == str(refused.value)

@@ -3,7 +3,7 @@
 import gc
 
 from protocol.keyframes import Source
-from protocol.remembering import Remembered
+from protocol.remembering import Findings, Remembered
 
 
 class Counted:
@@ -51,3 +51,27 @@ def test_no_more_is_known_than_allowed_and_what_is_forgotten_is_worked_out_again
     assert len(counted.told._known) == 1
     assert counted.told(them[0]) == "a"
     assert counted.asked == [*"abcd", "a"]
+
+
+def test_findings_are_about_the_very_values_and_what_else_they_depend_on():
+    known, one, other = Findings(8), Source(gesture="smile"), Source(gesture="smile")
+    known.about([one, other], 2.0)["rule"] = "kept"
+    assert known.about([one, other], 2.0) == {"rule": "kept"}
+    for values, more in (([other, one], 2.0), ([one], 2.0), ([one, other], 3.0), ([one, Source(gesture="smile")], 2.0)):
+        assert known.about(values, more) == {}
+
+
+def test_findings_about_values_that_are_gone_are_not_taken_for_those_of_others():
+    known, stays = Findings(1000), Source(gesture="rest")
+    for n in range(200):
+        found = known.about([stays, Source(gesture=f"gesture {n}")])
+        assert found == {}
+        found["n"] = n
+
+
+def test_no_more_findings_are_kept_than_allowed():
+    known, them = Findings(2), [Source(gesture=name) for name in "abc"]
+    for one in them:
+        known.about([one])["name"] = one.gesture
+    assert known.about([them[0]]) == {}
+    assert known.about([them[2]]) == {"name": "c"}

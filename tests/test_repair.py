@@ -12,7 +12,7 @@ from protocol.channels import CHANNELS, INDEX, REGIONS, WRITABLE, Region
 from protocol.constraints import Check
 from protocol.keyframes import Track
 from protocol.repair import repair_tracks, repaired, violations
-from protocol.rules import Sum
+from protocol.rules import Between, Sum
 from protocol.ruling import rule
 from protocol.timeline import last_values, rest, view
 from tests.tracks import CONSTRAINTS, Paths, broken, checks, held, tracks
@@ -224,3 +224,54 @@ def test_what_goes_apart_only_between_frames_is_seen_and_straightened():
 def test_repaired_tracks_hold_all_channels_of_their_region():
     _, after = mended(BETWEEN["gaze-rests-or-jumps"], "eyes")
     assert tuple(curve.channel for curve in after[REGIONS.index("eyes")].curves) == WRITABLE["eyes"]
+
+
+def test_what_one_track_breaks_is_measured_once_whatever_company_it_is_in(monkeypatch):
+    measured: list[str] = []
+    measure = Check.violations
+
+    def counted(self: Check, *args: object, **options: object) -> object:
+        measured.append(self.rule.id)
+        return measure(self, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Check, "violations", counted)
+    state, jaw = rest(), tracks({"jawLeft": [(0, 0.5)], "jawRight": [(0, 0), (0.5, 0.9)]})
+    brows = tracks({"browDown": [(0, 0), (0.4, 0.95)]})
+    alone = violations(view(state, jaw, SECONDS), CONSTRAINTS.within("mouth"))
+    assert "jaw-one-side" in broken(alone)
+    assert measured
+    measured.clear()
+    together = (brows[0], *jaw[1:])
+    assert violations(view(state, together, SECONDS), CONSTRAINTS.within("mouth")) == alone
+    assert measured == []
+    # An equal track that is another one, another past or another length is looked at for itself.
+    for other in (
+        view(state, [track.model_copy() for track in jaw], SECONDS),
+        view(rest(), jaw, SECONDS),
+        view(state, jaw, 1.5),
+    ):
+        assert "jaw-one-side" in broken(violations(other, CONSTRAINTS.within("mouth")))
+        assert measured
+        measured.clear()
+
+
+def test_a_rule_that_was_kept_is_looked_at_again_once_another_repair_has_moved_its_channels():
+    inner, outer = "browInnerUp", "browOuterUpLeft"
+    both = Between(
+        id="raised",
+        severity="hard",
+        why="a test",
+        source="J",
+        kind="between",
+        weights={inner: 1, outer: 1},
+        min=0.5,
+        max=2,
+        gives=(outer,),
+    )
+    low = Sum(id="inner-low", severity="hard", why="a test", source="J", kind="sum", weights={inner: 1}, max=0.1)
+    seen = view(rest(), tracks({inner: [(0, 0.6)]}), SECONDS)
+    margins = CONSTRAINTS.hard[0].margins
+    after = repaired(seen, [Check(both, margins), Check(low, margins)], ["brows"])[:, seen.last - 1]
+    # Of the two it is kept at first; what makes it broken is the repair of the other.
+    assert after[INDEX[inner]] == pytest.approx(0.1, abs=0.03)
+    assert after[INDEX[inner]] + after[INDEX[outer]] == pytest.approx(0.5, abs=0.03)

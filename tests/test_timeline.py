@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 import numpy as np
@@ -188,7 +189,7 @@ SIZES = st.integers(0, 20).map(lambda n: n / 20)
 
 
 @st.composite
-def movements(draw: st.DrawFn, seconds: float, start: dict[str, float]) -> Paths:
+def movements(draw: st.DrawFn, seconds: float, start: Mapping[str, float]) -> Paths:
     """Brisk movements of any size in channels that rules couple, from where the beat starts."""
     paths: dict[str, list[tuple[float, float]]] = {}
     spans = {"eyeYaw": (-7, 7), "eyePitch": (-7, 7), "headYaw": (-35, 35), "headPitch": (-25, 20), "headX": (-6, 6)}
