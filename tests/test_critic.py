@@ -64,9 +64,10 @@ def test_what_was_asked_for_is_found_each_once_in_the_order_of_time(good: Review
     assert all(intent.present >= 0.9 and abs(intent.late) <= 0.15 for intent in good.intents)
 
 
-def test_an_act_that_goes_on_over_the_end_of_a_beat_is_one_intent(loaded: Loaded):
+@pytest.mark.parametrize("moved", [0.0, -0.5, 0.5], ids=["as planned", "its beat came earlier", "its beat came later"])
+def test_an_act_that_goes_on_over_the_end_of_a_beat_is_one_intent(loaded: Loaded, moved: float):
     first = Act(name="smile", start=0.5, end=6.0, words="smiles")
-    goes_on = Act(name="smile", start=-1.5, end=4.0, words="smiles")
+    goes_on = Act(name="smile", start=-1.5 + moved, end=4.0, words="smiles")
     both = Brief(beats=(beat_of(first, seconds=2.0), beat_of(goes_on, seconds=2.0, start=2.0)))
     [smile] = judged(loaded.tables, both, performed(loaded, both)).intents
     assert (smile.beat, smile.at) == (0, 0.5)

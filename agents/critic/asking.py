@@ -61,7 +61,10 @@ class Held:
 
 
 def asked(brief: Brief, tables: Tables) -> list[Asked]:
-    """Every act of a brief that is in the catalogue, once, in the order of time."""
+    """Every act of a brief that is in the catalogue, once, in the order of time.
+
+    What goes on over a beat's edge is one with what was going on, though a revision that moved the beat left its start elsewhere.
+    """
     going: dict[Hashable, list[Asked]] = {}
     for number, beat in enumerate(brief.beats):
         for act in beat.acts:
@@ -73,7 +76,7 @@ def asked(brief: Brief, tables: Tables) -> list[Asked]:
                 continue
             same = (act.name, act.side, act.words, act.yaw, act.pitch, act.count)
             before = going.setdefault(same, [])
-            if act.start < 0 and before and abs(before[-1].start - start) < 0.01 and before[-1].end >= beat.start - 0.01:
+            if act.start < 0 and before and before[-1].end >= beat.start - 0.01:
                 before[-1] = replace(before[-1], end=end)
             else:
                 limited = _limited(look, beat, act)
