@@ -63,7 +63,7 @@ class Held:
 def asked(brief: Brief, tables: Tables) -> list[Asked]:
     """Every act of a brief that is in the catalogue, once, in the order of time.
 
-    What goes on over a beat's edge is one with what was going on, though a revision that moved the beat left its start elsewhere.
+    What goes on over a beat's edge is one with what went on before, though a revision of the beat left its start elsewhere.
     """
     going: dict[Hashable, list[Asked]] = {}
     for number, beat in enumerate(brief.beats):
