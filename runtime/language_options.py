@@ -9,15 +9,23 @@ import contextlib
 import re
 import shlex
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from agents.thinking.key import WRONG, can_be_sent
+from protocol.channels import REGIONS
 from protocol.keyframes import MAX_SECONDS, exact
 from protocol.language_model import MAX_TOKENS, MAX_WAIT, LanguageModel
 from runtime.options import UsageError, quoted
 from runtime.planners import KEYS
 from runtime.urls import shown
+
+if TYPE_CHECKING:
+    from agents.thinking.requests import Request
+    from configs.tables import Tables
+    from protocol.messages import TakeOpened
 
 MODEL = "TEXTUPORTRAY_LLM_MODEL"
 BASE_URLS = ("TEXTUPORTRAY_LLM_BASE_URL", "OPENAI_BASE_URL")
@@ -30,6 +38,9 @@ PATIENCE = 60.0
 MAX_TEMPERATURE = 2.0
 MAX_MONEY = MAX_SECONDS
 """Money and prices are exact decimals, as times are."""
+
+_ROOM = 1.05
+"""How much more than an answer's room is named as the least: what a beat asks for is not known before it is planned."""
 
 OPTIONS = ("model", "base_url", "temperature", "tokens", "money", "prices", "seconds", "patience")
 """What can be said with `--llm-...`."""
@@ -70,6 +81,77 @@ def language_model(planner: str, given: Mapping[str, str | None], environment: M
         prices=prices,
         seconds=_amount(given["seconds"], "seconds", 0.1, MAX_WAIT, "how long the take waits for answers in all") or SECONDS,
         patience=_amount(given["patience"], "patience", 0.1, MAX_WAIT, "how long one answer is waited for") or PATIENCE,
+    )
+
+
+def require_key(model: LanguageModel | None, environment: Mapping[str, str]) -> None:
+    """Refuse a key that is none, and that therefore no server would be sent.
+
+    Args:
+        model: whom the take is to ask; None for the embedded planner.
+        environment: where the key may be.
+
+    Raises:
+        UsageError: it holds what no key does. What it holds is not said.
+    """
+    name = next((name for name in KEYS if environment.get(name)), None)
+    if model is not None and name is not None and not can_be_sent(environment[name].strip()):
+        raise UsageError(
+            f"{name} holds what no key does ({WRONG}), so it is not sent to {shown(model.url)}. Set it anew; if that server "
+            "needs no key, unset it."
+        )
+
+
+def require_room(opened: TakeOpened, tables: Tables) -> None:
+    """Refuse a budget of which a share has no room for one answer: whoever has that share would never ask.
+
+    Args:
+        opened: the take, which nobody has planned yet.
+        tables: with the prompts.
+
+    Raises:
+        UsageError: it is too small; the least that would do is named.
+    """
+    model = opened.language_model
+    if model is None:
+        return
+    from agents.thinking.budget import tokens_in  # noqa: PLC0415 - few takes ask a language model
+    from agents.thinking.requests import MOST_TOKENS  # noqa: PLC0415 - likewise
+
+    needs = []
+    for share, first in _first(opened, tables, model):
+        read, written = tokens_in(first.asked), MOST_TOKENS[first.stage]
+        prices = model.prices or (0.0, 0.0)
+        needs.append(((read + written) / share, (read * prices[0] + written * prices[1]) / share / 1e6, first))
+    tokens, _, first = max(needs, key=lambda need: need[0])
+    if tokens > model.tokens:
+        least = f"{-(-int(tokens * _ROOM) // 1000) * 1000}"
+        raise UsageError(_too_little(f"--llm-tokens {model.tokens}", first.role, least))
+    _, money, first = max(needs, key=lambda need: need[1])
+    if model.money is not None and money > model.money:
+        raise UsageError(_too_little(f"--llm-money {model.money:g}", first.role, f"{exact(money * _ROOM + 5e-5):g}"))
+
+
+def _first(opened: TakeOpened, tables: Tables, model: LanguageModel) -> Iterator[tuple[float, Request]]:
+    """What each role asks first, as far as that is known before a take is planned, and its share of the budget."""
+    from agents.thinking.budget import DIRECTOR_SHARE, REGION_SHARE  # noqa: PLC0415 - few takes ask a language model
+    from agents.thinking.director import told_of_take  # noqa: PLC0415 - likewise
+    from agents.thinking.requests import Requests  # noqa: PLC0415 - likewise
+
+    requests = Requests(tables, model)
+    told = told_of_take(opened)
+    if opened.parent is None:
+        for stage in ("understand", "draft"):
+            yield DIRECTOR_SHARE, requests.director(stage, told, opened.seed)
+    for region in REGIONS:
+        yield REGION_SHARE, requests.region(region, "opening", 0, 0, told, opened.seed)
+
+
+def _too_little(given: str, role: str, least: str) -> str:
+    return (
+        f"{given} has no room for one answer of each who asks: half of it is the director's and an eighth each region's, and "
+        f"the share of the {role} is less than one answer may take. Give at least {least}; every further beat and round needs "
+        "more."
     )
 
 

@@ -126,21 +126,22 @@ class Progress:
                 self._width = 0
 
     def _rewrite(self, line: str) -> None:
-        line = self._fitting(line)
+        line = fitting(line, self._stream)
         self._write("\r" + line.ljust(self._width))
         self._width = len(line)
-
-    def _fitting(self, line: str) -> str:
-        """As much of a line as the terminal has columns for; all of it where that is not known."""
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            columns = os.get_terminal_size(self._stream.fileno()).columns
-            if 1 < columns <= len(line):
-                return f"{line[: columns - 2]}…"
-        return line
 
     def _write(self, text: str) -> None:
         self._stream.write(text)
         self._stream.flush()
+
+
+def fitting(line: str, stream: TextIO) -> str:
+    """As much of a line as the terminal behind a stream has columns for; all of it where that is not known."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        columns = os.get_terminal_size(stream.fileno()).columns
+        if 1 < columns <= len(line):
+            return f"{line[: columns - 2]}…"
+    return line
 
 
 def _frames(count: int) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import time
 
 from collections.abc import Callable, Mapping
@@ -22,14 +23,18 @@ from typing import Any
 import structlog
 
 from configs.cluster import DEFAULT, builtin_profiles
+from configs.own_lexicon import OWN_LEXICON
 from protocol.journal import Record
 from protocol.language_model import LanguageModel
 from runtime.base import Base
 from runtime.candidates import Audition, audition, check_candidates, filmed_order, openings, planned_order
 from runtime.commands.placing import Places, placed
+from runtime.commands.plan import require_motion_name
 from runtime.commands.showing import Filmed, Following, Showing
 from runtime.filming import check_film, span
 from runtime.inline import InlineBase
+from runtime.keywords import check_video_rate, film_options, named, take_options
+from runtime.language_options import require_key
 from runtime.listening import require_listening
 from runtime.loading import read_tables
 from runtime.logs import configure
@@ -98,10 +103,12 @@ class Session:
         placement: where renderers may run, instead of `workers` and what the profile says.
         opener: opens the renderer in its process, instead of `renderer` and `device`.
         language_model: what plans the takes; None for the embedded planner. Its server's key is read from the environment.
+        lexicon: a file with your own words, as for `--lexicon`; None for the program's alone.
         debug: whether actors log every event.
 
     Raises:
         UsageError: what is asked for cannot be.
+        ConfigError: the lexicon, or a name of the cluster's profiles, is wrong.
         TakeError: Ray cannot be joined or started.
     """
 
@@ -117,6 +124,7 @@ class Session:
         placement: Placement | None = None,
         opener: Callable[[], Opened] | None = None,
         language_model: LanguageModel | None = None,
+        lexicon: str | Path | None = None,
         debug: bool = False,
     ) -> None:
         if runtime not in ("ray", "inline"):
@@ -126,11 +134,13 @@ class Session:
         self._renderer, self._device = renderer, device
         self._opener = opener or partial(open_renderer, renderer, device)
         self._language_model = language_model
-        self._tables = read_tables(prompts=language_model is not None)
+        own = {} if lexicon is None else {OWN_LEXICON: Path(named("lexicon", lexicon))}
+        self._tables = read_tables(own, prompts=language_model is not None)
         self._loaded = self._tables.load()
         self._opened: Opened | None = None
         self._stack = contextlib.ExitStack()
         self._crew: Crew | None = None
+        self._closed = False
         if runtime == "inline":
             return
         how = builtin_profiles().named(profile)
@@ -157,7 +167,8 @@ class Session:
         self.close()
 
     def close(self) -> None:
-        """End the actors, and the Ray that was started for them."""
+        """End the actors, and the Ray that was started for them; there are no takes after that."""
+        self._closed = True
         self._stack.close()
 
     def animate(
@@ -178,12 +189,13 @@ class Session:
             portrait: picture with a face that can be seen; a file or a URL.
             direction: what the face should do, in words.
             output: video or pictures to write, as a file or a URL; its name says the format.
-            film: how it is filmed besides: `size`, `face`, `background`, `sheet`; see `runtime.options.FilmOptions`.
+            film: how it is filmed besides: `size`, `face`, `background` (as for `--background`, or three numbers from 0 to
+                255), `sheet`; see `runtime.options.FilmOptions`.
             candidates: takes that are planned, with the seed that is asked for and those after it; the one that the critic
                 scores best is filmed. 1 to 16.
             told: called with each record of the journal of the take that is kept.
             stopped: asked again and again; a reason ends the take.
-            asked: what the take is asked for besides: `seconds`, `fps`, `seed`, `idle`, `emotion`, ...; see
+            asked: what the take is asked for besides: `seconds`, `fps`, `seed`, `idle`, `negotiate`, `emotion`, `rounds`; see
                 `runtime.options.TakeOptions`.
 
         Raises:
@@ -193,9 +205,11 @@ class Session:
             TakeError: the take was stopped or failed, or nobody listens where its language model is to be asked.
         """
         wanted = self._wanted(direction, candidates, asked)
+        check_video_rate(wanted)
+        filming = film_options(film)
         progress = Progress(io.StringIO(), time.monotonic)
         with placed(progress) as places:
-            options = self._options(portrait, output, film or {}, places)
+            options = self._options(portrait, output, filming, places)
             files = TakeFiles.beside(Path(options.output))
             check_film(options)
             files.check(folder=True)
@@ -244,7 +258,9 @@ class Session:
         wanted = self._wanted(direction, candidates, asked)
         began = time.monotonic()
         with placed(Progress(io.StringIO(), time.monotonic)) as places:
-            files = TakeFiles.beside(Path(places.output(str(output))))
+            motion = Path(places.output(named("output", output)))
+            require_motion_name(motion)
+            files = TakeFiles.beside(motion)
             files.check()
             places.check()
             watch = Watch(lambda: time.monotonic() - began, stopped)
@@ -260,8 +276,13 @@ class Session:
 
     def _wanted(self, direction: str, candidates: int, asked: Mapping[str, Any]) -> TakeOptions:
         """What a take is asked for, if it can be had."""
+        if self._closed:
+            raise UsageError(
+                "The session is closed, so nobody stands ready for a take. Make it inside the with, or open another."
+            )
         check_candidates(candidates)
-        wanted = TakeOptions(direction=direction, language_model=self._language_model, **asked)
+        wanted = take_options(direction, asked, self._language_model)
+        require_key(self._language_model, os.environ)
         require_listening(self._language_model)
         return wanted
 
@@ -273,10 +294,10 @@ class Session:
 
     def _options(self, portrait: str | Path, output: str | Path, film: Mapping[str, Any], places: Places) -> FilmOptions:
         """How the take is filmed, with local files in place of URLs."""
-        local = places.output(str(output))
+        local = places.output(named("output", output))
         sheet = film.get("sheet")
-        given = {**film, "sheet": None if sheet is None else places.sheet(str(sheet))}
-        source = places.portrait(str(portrait))
+        given = {**film, "sheet": None if sheet is None else places.sheet(sheet)}
+        source = places.portrait(named("portrait", portrait))
         return FilmOptions(portrait=source, output=local, renderer=self._renderer, device=self._device, **given)
 
     def _stage(self, options: FilmOptions, stopped: Callable[[], str | None]) -> tuple[Stage, Base]:

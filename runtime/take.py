@@ -117,13 +117,17 @@ def _software() -> dict[str, str]:
 
 
 def opening(options: TakeOptions, loaded: Loaded) -> TakeOpened:
-    """The message that opens a take; its id follows from what it is asked for."""
+    """The message that opens a take; its id follows from what it is asked for.
+
+    Raises:
+        UsageError: what its language model may cost has no room for one answer of each who asks.
+    """
     flags = ((IDLE,) if options.idle else ()) + ((CRITIC_OBJECTS,) if options.negotiate else (COMMIT_AS_PROPOSED,))
     performed = [options.direction, options.seconds, options.seed, options.emotion]
     asked: list[Any] = [*performed, str(options.fps), list(flags), options.rounds, loaded.digest]
     if options.language_model is not None:
         asked.append(options.language_model)
-    return TakeOpened(
+    opened = TakeOpened(
         take=f"take-{digest(asked)[:12]}",
         direction=options.direction,
         seed=options.seed,
@@ -136,6 +140,11 @@ def opening(options: TakeOptions, loaded: Loaded) -> TakeOpened:
         versions=versions(),
         language_model=options.language_model,
     )
+    if options.language_model is not None:
+        from runtime.language_options import require_room  # noqa: PLC0415 - few takes ask a language model
+
+        require_room(opened, loaded.tables)
+    return opened
 
 
 def revising(revised: TakeOpened, state: CoordinatorState, note: str, loaded: Loaded) -> TakeOpened:

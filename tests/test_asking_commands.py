@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 
 from collections.abc import Iterator
@@ -84,7 +85,9 @@ def test_a_replay_asks_nobody_and_says_whether_it_would_ask_the_same(server, cap
     monkeypatch.setattr(tables, "read_texts", changed)
     assert main(["replay", "a.take", "--check"]) == 3
     said = capsys.readouterr().out
-    assert "R03: this version would ask the language model something else" in said
+    checked, found = said.splitlines()[:2]
+    assert checked.endswith("messages, say the same; its questions to the language model are not the same")
+    assert found.startswith("R03: this version would ask the language model something else")
     assert "director, draft" in said
     assert main(["replay", "a.take", "--check", "--json"]) == 3
     (one,) = json.loads(capsys.readouterr().out)["asks_otherwise"]
@@ -150,6 +153,36 @@ def test_where_nobody_listens_is_said_at_once_and_nothing_is_made(command, capsy
     assert f"nobody answers at 127.0.0.1:{gone.port} (Connection refused)" in said
     assert "--llm-base-url" in said
     assert left(Path()) == []
+
+
+@pytest.mark.parametrize("command", ["plan", "animate"])
+def test_a_key_that_is_none_is_said_at_once_and_nobody_is_asked(command, server, capsys, monkeypatch):
+    monkeypatch.setenv("TEXTUPORTRAY_LLM_KEY", "sk 0123")
+    words = ["portrait.png", DIRECTION, "-o", "a.mp4"] if command == "animate" else [DIRECTION, "-o", "a.json"]
+    said = refused(capsys, command, *words, "--planner", "llm")
+    assert said.startswith("TEXTUPORTRAY_LLM_KEY holds what no key does (a space, ")
+    assert "0123" not in said
+    assert (left(Path()), server.requests) == ([], [])
+
+
+def test_a_budget_without_room_for_one_answer_is_refused_and_the_least_that_is_named_does(server, capsys):
+    for option, few in (("--llm-tokens", ["100"]), ("--llm-money", ["0.001", "--llm-prices", "0.25,2"])):
+        said = refused(capsys, "plan", DIRECTION, "--seconds", "3", "--planner", "llm", "-o", "a.json", option, *few)
+        assert said.startswith(f"{option} {few[0]} has no room for one answer of each who asks: half of it is the director's")
+        assert (left(Path()), server.requests) == ([], [])
+        least = said.partition("Give at least ")[2].partition(";")[0]
+        assert plan(option, least, *few[1:]) == 0
+        assert {"director", "brows", "eyes", "mouth", "head"} == _asked("a.take")
+        shutil.rmtree("a.take")
+        Path("a.json").unlink()
+        server.requests.clear()
+        capsys.readouterr()
+
+
+def _asked(folder: str) -> set[str]:
+    """Who has had an answer in a take."""
+    messages = [record.message for record in open_take(Path(folder)).records]
+    return {message.role for message in messages if isinstance(message, Decided) and not message.final}
 
 
 def test_a_film_of_the_best_candidate_says_what_is_asked_and_then_what_is_rendered(server, capsys, monkeypatch):

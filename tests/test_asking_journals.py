@@ -85,6 +85,24 @@ def test_a_take_does_not_go_on_with_a_key_for_a_server_that_only_its_journal_nam
     assert cut.requests == []
 
 
+@pytest.mark.parametrize("words", [RESUME, REVISE], ids=["resume", "revise"])
+def test_a_take_does_not_go_on_with_a_key_that_is_none(cut, words, monkeypatch, capsys):
+    if words == REVISE:
+        assert main([*RESUME]) == 0
+        cut.requests.clear()
+        capsys.readouterr()
+    monkeypatch.setenv("OPENAI_API_KEY", "sk 0123")
+    monkeypatch.setenv(NAMED, cut.url)
+    before = sorted(Path().rglob("*"))
+
+    assert main([*words]) == 2
+    said = capsys.readouterr().err
+    assert "OPENAI_API_KEY holds what no key does (a space, " in said
+    assert "0123" not in said
+    assert cut.requests == []
+    assert sorted(Path().rglob("*")) == before
+
+
 @pytest.mark.parametrize("name", [NAMED, "OPENAI_BASE_URL"])
 def test_a_server_that_the_user_names_as_well_gets_the_key(cut, name, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -27,6 +29,7 @@ from runtime.candidates import (
     planned_order,
 )
 from runtime.cli import main
+from runtime.commands.telling import auditioned
 from runtime.filming import Shot, open_film, span
 from runtime.inline import InlineBase
 from runtime.loading import Loaded
@@ -258,6 +261,27 @@ def test_plan_prints_the_numbers_of_all_and_keeps_the_best(capsys: pytest.Captur
     assert lines[-1].startswith("critic: ")
     assert main(["replay", "nod.take"]) == 0
     assert json.loads((home / "nod.take" / "take.json").read_text())["candidates"][2]["seed"] == 2
+
+
+def test_the_numbers_of_all_fit_the_terminal(chosen: Audition, monkeypatch: pytest.MonkeyPatch):
+    whole = auditioned(chosen)
+    assert max(len(line) for line in whole) > 80
+    monkeypatch.setattr("os.get_terminal_size", lambda number: os.terminal_size((80, 24)))
+    monkeypatch.setattr("sys.stdout", Terminal())
+    cut = auditioned(chosen)
+    assert max(len(line) for line in cut) < 80
+    assert all(
+        line == all_of_it or all_of_it.startswith(line.removesuffix("…")) for line, all_of_it in zip(cut, whole, strict=True)
+    )
+    assert any(line.endswith("…") for line in cut)
+
+
+class Terminal(io.StringIO):
+    """Has a number, as what stands for a terminal has."""
+
+    def fileno(self) -> int:
+        """Of standard output."""
+        return 1
 
 
 def test_programs_get_the_numbers_of_all(capsys: pytest.CaptureFixture[str], home: Path):

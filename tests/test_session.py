@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from configs.loading import ConfigError
 from protocol.journal import Record
 from protocol.language_model import LanguageModel
 from renderer.video import probe
@@ -127,6 +128,16 @@ def test_candidates_that_are_stopped_leave_nothing_behind(session):
     assert left(Path()) == ["portrait.png"]
 
 
+def test_a_key_that_is_none_is_said_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setenv("TEXTUPORTRAY_LLM_KEY", "sk 0123")
+    model = LanguageModel(model="m", url="http://127.0.0.1:9/v1", tokens=1, seconds=1.0, patience=1.0)
+    with Session(runtime="inline", opener=lambda: opened(FakeRenderer()), language_model=model) as session:
+        for make in (partial(session.animate, "portrait.png"), session.plan):
+            with pytest.raises(UsageError, match="TEXTUPORTRAY_LLM_KEY holds what no key does"):
+                make("She grins.", "a.mp4")
+    assert left(Path()) == ["portrait.png"]
+
+
 def test_nobody_to_ask_is_said_before_the_work(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -136,3 +147,104 @@ def test_nobody_to_ask_is_said_before_the_work(tmp_path):
             with pytest.raises(TakeError, match=f"nobody answers at 127.0.0.1:{port}"):
                 make("She grins.", "a.mp4")
     assert left(Path()) == ["portrait.png"]
+
+
+REFUSED = [
+    ({"seconds": -1}, "seconds=-1 is not a length that a take can have"),
+    ({"seconds": float("nan")}, "seconds=nan is not a length"),
+    ({"seconds": "4"}, "seconds='4' is of type str. Give a number of seconds"),
+    ({"fps": 0}, "fps=0 is not a frame rate"),
+    ({"fps": None}, "fps=None is None. Give a number such as 25"),
+    ({"seed": -1}, "seed=-1 is not a seed"),
+    ({"seed": True}, "seed=True is of type bool. Give a whole number"),
+    ({"rounds": 17}, "rounds=17 is not a round .* Give 1 to 16"),
+    ({"idle": "no"}, "idle='no' is of type str. Give True or False"),
+    ({"emotion": "x" * 401}, "emotion has 401 characters and the limit is 400"),
+    ({"secnds": 4}, "no keyword 'secnds'; did you mean seconds. There are seconds, fps, seed, .* rounds"),
+    ({"tables": {}}, "no keyword 'tables'. There are seconds"),
+]
+"""Keywords, and what is said of them."""
+
+
+@pytest.mark.parametrize(("asked", "said"), REFUSED)
+def test_keywords_that_cannot_be_are_refused_as_options_are(session, asked, said):
+    for make, name in ((partial(session.animate, "portrait.png"), "a.mp4"), (session.plan, "a.json")):
+        with pytest.raises(UsageError, match=said):
+            make("She grins.", name, **asked)
+    assert left(Path()) == ["portrait.png"]
+
+
+@pytest.mark.parametrize(
+    ("film", "said"),
+    [
+        ({"background": "pink?"}, r"background='pink\?' is not known. Give keep, .* such as '#2040a0'\.$"),
+        ({"background": (1, 2, 300)}, r"background=\(1, 2, 300\) is not a colour"),
+        ({"background": None}, "background=None is None. Give keep"),
+        ({"size": 1}, "size=1 is not a size"),
+        ({"size": 720.0}, "size=720.0 is of type float"),
+        ({"face": 0}, "face=0 is not the number of a face"),
+        ({"sheet": 3}, "sheet=3 is of type int"),
+        ({"portrait": "b.png"}, "film= has no keyword 'portrait'. There are size, face, background, sheet"),
+        ("720", "film= is of type str. Give a dictionary"),
+    ],
+)
+def test_films_that_cannot_be_are_refused_as_options_are(session, film, said):
+    with pytest.raises(UsageError, match=said):
+        session.animate("portrait.png", "She grins.", "a.mp4", film=film)
+    assert left(Path()) == ["portrait.png"]
+
+
+@pytest.mark.parametrize(("direction", "said"), [("", "is empty"), ("  ", "is empty"), ("a\0b", "U\\+0000"), (None, "is None")])
+def test_directions_that_are_none_are_refused(session, direction, said):
+    for make, name in ((partial(session.animate, "portrait.png"), "a.mp4"), (session.plan, "a.json")):
+        with pytest.raises(UsageError, match=said):
+            make(direction, name)
+    assert left(Path()) == ["portrait.png"]
+
+
+def test_a_motion_is_not_named_like_a_video_nor_by_what_is_no_name(session):
+    with pytest.raises(UsageError, match=r"a.mp4 is named like a video, .* Name it a.json"):
+        session.plan("She grins.", "a.mp4")
+    with pytest.raises(UsageError, match="output has to be the name of a file or a URL, and this is of type int"):
+        session.plan("She grins.", 3)
+    assert left(Path()) == ["portrait.png"]
+
+
+def test_a_rate_that_only_a_motion_can_have_is_refused_of_a_video(session):
+    with pytest.raises(UsageError, match=r"fps=1/2 is below the 1 that a video has at least\. Give fps= "):
+        session.animate("portrait.png", "She grins.", "a.mp4", fps=0.5)
+    assert session.plan("She grins.", "a.json", fps=0.5, seconds=4).take.records
+
+
+def test_keywords_are_taken_as_they_are_written_in_python(session):
+    asked = {"seconds": 1, "emotion": " sad ", "negotiate": False, "rounds": 2}
+    for name, fps in (("a.json", "30000/1001"), ("b.json", Fraction(30000, 1001))):
+        opened_by = session.plan(" She grins. ", name, fps=fps, **asked).take.records[0].message
+        assert (opened_by.direction, opened_by.fps, opened_by.seconds) == ("She grins.", "30000/1001", 1.0)
+        assert (opened_by.emotion, opened_by.rounds) == ("sad", 2)
+    film = {"size": 64, "background": (1, 2, 3), "face": None, "sheet": None}
+    assert max(session.animate("portrait.png", "She grins.", "a.mp4", seconds=1, fps=10, film=film).video.size) == 64
+    record = json.loads(Path("a.take/take.json").read_bytes())
+    assert record["film"]["background"] == [1, 2, 3]
+
+
+def test_a_closed_session_makes_no_takes(session):
+    session.close()
+    for make, name in ((partial(session.animate, "portrait.png"), "a.mp4"), (session.plan, "a.json")):
+        with pytest.raises(UsageError, match="The session is closed"):
+            make("She grins.", name)
+    session.close()
+    assert left(Path()) == ["portrait.png"]
+
+
+def test_your_own_words_hold_in_all_takes_of_a_session():
+    Path("mine.yaml").write_text("states: {joy: {also: [discobobbled]}}\n", encoding="utf-8")
+    with Session(runtime="inline", opener=lambda: opened(FakeRenderer()), lexicon="mine.yaml") as session:
+        for name in ("a.json", "b.json"):
+            brief = session.plan("She is discobobbled.", name, seconds=1.0).take.brief
+            assert brief is not None
+            assert (brief.unread, {act.name for beat in brief.beats for act in beat.acts}) == ((), {"joy"})
+    assert main(["plan", "She is discobobbled.", "--seconds", "1", "--lexicon", "mine.yaml", "-o", "c.json"]) == 0
+    assert Path("a.json").read_bytes() == Path("c.json").read_bytes()
+    with pytest.raises(ConfigError, match=r"none\.yaml: cannot be read"):
+        Session(runtime="inline", lexicon=Path("none.yaml"))

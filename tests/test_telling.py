@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from agents.critic import IntentFound, Review
 from protocol.brief import Act, Beat, Brief, Limit, Still
 from protocol.channels import REGIONS
 from protocol.journal import Record
@@ -78,3 +81,13 @@ def test_an_error_that_quotes_a_journal_gives_no_orders(monkeypatch, capsys):
     monkeypatch.setattr(doctor, "run", fail)
     assert main(["doctor"]) == 1
     assert _orders(capsys.readouterr().err.splitlines()) == []
+
+
+@pytest.mark.parametrize(("late", "shown"), [(-0.004, "+0.00"), (0.004, "+0.00"), (-0.006, "-0.01"), (0.25, "+0.25")])
+def test_what_rounds_to_no_lateness_has_no_sign_of_being_early(late: float, shown: str):
+    found = IntentFound(
+        beat=0, name="nod", side="both", at=2.0, words="nods", present=1.0, late=late, strength=1.0, note="", score=0.9
+    )
+    result = replace(_taken(), review=Review(score=90.0, weakest="none", intents=(found,), nature=(), strain=()))
+    (line,) = [line for line in telling.judged(result, explain=True) if line.endswith('nod "nods"')]
+    assert line.split()[3] == shown

@@ -25,7 +25,9 @@ def test_a_role_has_its_share():
         made = budget()
         async with made.room(300, 200):
             pass
-        with pytest.raises(Spent, match=r"an answer may take 501 tokens and 500 are left \(--llm-tokens\)"):
+        with pytest.raises(
+            Spent, match=r"an answer may take 501 tokens and 500 are left of the role's share of --llm-tokens 1000"
+        ):
             async with made.room(300, 201):
                 pass
 
@@ -58,7 +60,7 @@ def test_money_is_reckoned_from_both_prices():
         made = budget(tokens=10_000_000, money=1.0, prices=(1.0, 10.0))
         async with made.room(100_000, 10_000):  # 0.1 and 0.1 of 0.5
             made.charge(100_000, 10_000)
-        with pytest.raises(Spent, match=r"an answer may cost 0\.4000 and 0\.3000 is left \(--llm-money\)"):
+        with pytest.raises(Spent, match=r"an answer may cost 0\.4000 and 0\.3000 is left of the role's share of --llm-money 1"):
             async with made.room(300_000, 10_000):
                 pass
 
@@ -90,7 +92,7 @@ def test_without_time_nothing_is_asked():
         made = budget(lambda: now[0])
         async with made.room(1, 1):
             now[0] = 51.0
-        with pytest.raises(Spent, match=r"--llm-seconds"):
+        with pytest.raises(Spent, match="the time for waiting is used up, the role's share of --llm-seconds"):
             async with made.room(1, 1):
                 pass
 

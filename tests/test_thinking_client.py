@@ -166,12 +166,24 @@ def test_what_does_not_pass_is_not_asked_again_and_the_embedded_planner_takes_ov
     assert len(server.requests) == 1
 
 
+def test_an_address_that_may_lack_its_path_is_asked_about(server):
+    server.usual = status(404, "Not Found")
+    region = LanguageRegion(loaded().tables, model_at(f"http://127.0.0.1:{server.port}"), surroundings())
+    try:
+        bare = region.propose(question("mouth", opened_at(server.url)), NOTHING).note
+    finally:
+        region.close()
+
+    assert "as 'test'; is /v1 missing from --llm-base-url? (no such address: /chat/completions)" in bare
+    assert "/v1" not in propose(server).note
+
+
 def test_a_slow_server_is_waited_for_as_long_as_patience_lasts(server):
     server.then(slow(3.0))
     began = time.monotonic()
     answer = propose(server, patience=0.5)
 
-    assert f"the server at 127.0.0.1:{server.port} did not answer within 0.5 s" in answer.note
+    assert f"the server at 127.0.0.1:{server.port} did not answer within 0.5 s (--llm-patience 0.5)" in answer.note
     assert time.monotonic() - began < 2.5
     assert answer.performance == embedded_mouth()
 

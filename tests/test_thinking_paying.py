@@ -29,8 +29,8 @@ def server():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"tokens": 8 * 4000}, "tokens and 4000 are left (--llm-tokens)"),
-        ({"money": 0.01, "prices": (1.0, 2.0)}, "is left (--llm-money)"),
+        ({"tokens": 8 * 4000}, "tokens and 4000 are left of the role's share of --llm-tokens 32000"),
+        ({"money": 0.01, "prices": (1.0, 2.0)}, "is left of the role's share of --llm-money 0.01"),
     ],
 )
 def test_an_answer_that_the_budget_has_no_room_for_is_not_asked_for(server, changes, said):
@@ -49,7 +49,7 @@ def test_what_a_role_has_spent_before_counts(server, spent, asked):
     answer = propose(server, around=around, tokens=8 * (prompt + 4000 + 5_100))
 
     assert len(server.requests) == asked
-    assert ("(--llm-tokens)" in answer.note) == (not asked)
+    assert ("--llm-tokens" in answer.note) == (not asked)
 
 
 def test_what_the_director_has_spent_before_counts(server):
@@ -58,7 +58,7 @@ def test_what_the_director_has_spent_before_counts(server):
     assert opened.language_model is not None
     brief = LanguageDirector(loaded().tables, opened.language_model, around).brief(opened, NOTHING, unheard)
 
-    assert "(--llm-tokens)" in brief.remarks[0]
+    assert "--llm-tokens" in brief.remarks[0]
     assert server.requests == []
 
 
@@ -72,7 +72,7 @@ def _attempts(server, *troubles, tokens: int) -> str:
 
 @pytest.mark.parametrize("trouble", [dropped, dropped_midway, unstreamed], ids=["dropped", "midway", "unstreamed"])
 def test_an_attempt_that_broke_is_paid_for_and_there_has_to_be_as_much_left_for_the_next(server, trouble):
-    assert "(--llm-tokens)" in _attempts(server, trouble, tokens=3_999)
+    assert "--llm-tokens" in _attempts(server, trouble, tokens=3_999)
     assert len(server.requests) == 1
     assert _attempts(server, trouble, tokens=40_000) == ""
 
@@ -92,8 +92,8 @@ def test_an_answer_that_was_not_waited_for_is_paid_for(server):
     finally:
         region.close()
 
-    assert "did not answer within" in notes[0]
-    assert "(--llm-tokens)" in notes[1]
+    assert "did not answer within 0.4 s (--llm-patience 0.4)" in notes[0]
+    assert "--llm-tokens" in notes[1]
     assert len(server.requests) == 1
 
 
@@ -101,7 +101,7 @@ def test_an_answer_that_was_not_waited_for_is_paid_for(server):
 def test_what_a_server_says_of_tokens_that_is_no_number_of_them_is_not_believed(server, usage):
     note = _attempts(server, *[lambda reply, asked: _said_to_use(reply, *usage)] * 3, tokens=3_900)
 
-    assert "(--llm-tokens)" in note
+    assert "--llm-tokens" in note
     assert len(server.requests) == 1
 
 
@@ -133,7 +133,7 @@ def test_an_answer_without_a_bound_that_comes_all_at_once_needs_room_for_all_tha
     server.usual = unknowing
     note = propose(server, tokens=8 * (prompt + 4000 + tokens)).note
 
-    assert ("(--llm-tokens)" in note) == (not enough)
+    assert ("--llm-tokens" in note) == (not enough)
 
 
 def _endless_where_it_is_not_bound(reply: Reply, asked) -> None:
@@ -154,8 +154,15 @@ def test_tokens_are_counted_as_the_server_counts_them(server):
     server.requests.clear()
     answer = propose(server.then(*[says("{", tokens=usage)] * 3), tokens=8 * (prompt + 4000 + 2_900 + 1_000))
 
-    assert "(--llm-tokens)" in answer.note
+    assert "--llm-tokens" in answer.note
     assert len(server.requests) == 2
+
+
+def test_an_answer_for_which_there_is_no_more_time_is_no_fault_of_the_server(server):
+    server.then(slow(3.0))
+    note = propose(server, seconds=4.0, patience=5.0).note
+
+    assert " did not answer within 0.5 s (all that was left of the role's share of --llm-seconds 4)" in note
 
 
 def test_waiting_has_a_bound_over_all_answers(server):
@@ -163,6 +170,6 @@ def test_waiting_has_a_bound_over_all_answers(server):
     began = time.monotonic()
     answer = propose(server, seconds=8 * 0.6)
 
-    assert "did not answer within" in answer.note or "(--llm-seconds)" in answer.note
+    assert "the role's share of --llm-seconds 4.8" in answer.note
     assert time.monotonic() - began < 2.0
     assert len(server.requests) <= 2

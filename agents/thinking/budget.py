@@ -58,6 +58,7 @@ class Budget:
     """
 
     def __init__(self, model: LanguageModel, share: float, clock: Callable[[], float], spent: tuple[int, int] = (0, 0)) -> None:
+        self._model = model
         self._tokens = int(model.tokens * share)
         self._money = None if model.money is None else model.money * share
         self._prices = model.prices or (0.0, 0.0)
@@ -74,6 +75,11 @@ class Budget:
     def seconds_left(self) -> float:
         """Seconds that may still be waited. Answers that are awaited at the same time are waited for once."""
         return self._seconds - (self._clock() - self._since if self._waiting else 0.0)
+
+    @property
+    def share_of_seconds(self) -> str:
+        """What may be waited for in all, for people: a part of which option it is."""
+        return f"the role's share of --llm-seconds {self._model.seconds:g}"
 
     def charge(self, read: int, written: int) -> None:
         """Take off what an answer has used, in tokens."""
@@ -134,11 +140,17 @@ class Budget:
     def _lacking(self, read: int, written: int) -> str | None:
         tokens, money = read + written, self._cost(read, written)
         if self.seconds_left <= 0:
-            return "the time for waiting is used up (--llm-seconds)"
+            return f"the time for waiting is used up, {self.share_of_seconds}"
         if tokens > self._tokens - self._aside_tokens:
-            return f"an answer may take {tokens} tokens and {max(self._tokens, 0)} are left (--llm-tokens)"
+            return (
+                f"an answer may take {tokens} tokens and {max(self._tokens, 0)} are left of the role's share of --llm-tokens "
+                f"{self._model.tokens}"
+            )
         if self._money is not None and money > self._money - self._aside_money:
-            return f"an answer may cost {money:.4f} and {max(self._money, 0):.4f} is left (--llm-money)"
+            return (
+                f"an answer may cost {money:.4f} and {max(self._money, 0):.4f} is left of the role's share of --llm-money "
+                f"{self._model.money:g}"
+            )
         return None
 
     def _cost(self, read: int, written: int) -> float:

@@ -120,14 +120,17 @@ def language_model(options: argparse.Namespace) -> LanguageModel | None:
 
 
 def require_model(wanted: TakeOptions) -> None:
-    """Make sure that somebody listens where a take's language model is to be asked, if it has one.
+    """Make sure that somebody listens where a take's language model is to be asked, if it has one, and that its key is one.
 
     Raises:
-        TakeError: nobody does.
+        UsageError: the key is none.
+        TakeError: nobody listens.
     """
     if wanted.language_model is not None:
+        from runtime.language_options import require_key
         from runtime.listening import require_listening
 
+        require_key(wanted.language_model, os.environ)
         require_listening(wanted.language_model)
 
 
@@ -143,14 +146,16 @@ def require_named(model: LanguageModel | None, based: BaseOptions) -> None:
         based: what the take is to run on.
 
     Raises:
-        UsageError: it would be sent there.
+        UsageError: it would be sent there, or is none.
     """
     if model is None:
         return
+    from runtime.language_options import require_key
     from runtime.language_options import require_named as required
 
     joins = based.address or os.environ.get("RAY_ADDRESS") or "local"
     required(model, os.environ, elsewhere=based.runtime == "ray" and joins != "local")
+    require_key(model, os.environ)
 
 
 def take_options(options: argparse.Namespace) -> TakeOptions:

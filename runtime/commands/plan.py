@@ -50,7 +50,6 @@ def run(options: argparse.Namespace, stopper: Stopper) -> int:
     from runtime.commands.thinking import Thinking
     from runtime.inline import InlineBase
     from runtime.loading import load
-    from runtime.options import UsageError
     from runtime.outputs import TakeFiles
     from runtime.production import Order, plan_to_files
     from runtime.progress import Progress
@@ -60,11 +59,7 @@ def run(options: argparse.Namespace, stopper: Stopper) -> int:
     progress = Progress(sys.stderr, time.monotonic)
     with placed(progress) as places:
         output = Path(places.output(options.output))
-        if output.suffix.lower() in VIDEOS:
-            raise UsageError(
-                f"{output} is named like a video, and plan writes a motion. Name it {output.with_suffix('.json')}, or make a "
-                "video with animate."
-            )
+        require_motion_name(output)
         files = TakeFiles.beside(output)
         files.check()
         places.check()
@@ -93,6 +88,21 @@ def run(options: argparse.Namespace, stopper: Stopper) -> int:
     for line in telling.misunderstood(result):
         print(f"warning: {line}", file=sys.stderr)
     return 0
+
+
+def require_motion_name(output: Path) -> None:
+    """Refuse to write a motion into a file that is named like a video.
+
+    Raises:
+        UsageError: it is.
+    """
+    if output.suffix.lower() in VIDEOS:
+        from runtime.options import UsageError
+
+        raise UsageError(
+            f"{output} is named like a video, and plan writes a motion. Name it {output.with_suffix('.json')}, or make a "
+            "video with animate."
+        )
 
 
 def chosen_of(

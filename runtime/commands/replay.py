@@ -317,7 +317,7 @@ def _check(pages: Pages, take: str, *, as_json: bool) -> int:
     for line in _differs(pages, differing, take) if differing else ():
         _print(line)
     if not differing:
-        print(f"checked: this version, run again over {len(pages)} messages, says the same")
+        print(_agrees(len(pages), asked_otherwise=bool(otherwise)))
     if otherwise:
         print(
             f"{ASKED_OTHERWISE}: this version would ask the language model something else; its answers are those of the journal"
@@ -325,6 +325,16 @@ def _check(pages: Pages, take: str, *, as_json: bool) -> int:
     for line in otherwise:
         _print(f"  {line}")
     return VIOLATION if differing or otherwise else 0
+
+
+def _agrees(messages: int, *, asked_otherwise: bool) -> str:
+    """That the machines found nothing, and no more than that where the language model would be asked something else."""
+    if asked_otherwise:
+        return (
+            f"checked: this version's machines, run again over {messages} messages, say the same; its questions to the "
+            "language model are not the same"
+        )
+    return f"checked: this version, run again over {messages} messages, says the same"
 
 
 def _asked_otherwise(pages: Pages) -> tuple[str, ...]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 from collections import Counter
 from typing import TYPE_CHECKING, Any
+
+from runtime.progress import fitting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,8 +71,9 @@ def judged(result: TakeResult, *, explain: bool = False) -> list[str]:
 
 def _found(found: IntentFound) -> str:
     side = "" if found.side == "both" else f" {found.side}"
+    # Adding 0.0 takes the sign from what rounds to -0.00, which would read as early.
     note = f"; {found.note}" if found.note else ""
-    numbers = f"  {found.at:6.2f} s  {found.present:7.2f}  {found.late:+6.2f}  {found.strength:8.2f}"
+    numbers = f"  {found.at:6.2f} s  {found.present:7.2f}  {round(found.late, 2) + 0.0:+6.2f}  {found.strength:8.2f}"
     return f'{numbers}  {found.name}{side} "{harmless(found.words)}"{note}'
 
 
@@ -86,7 +91,7 @@ def _strained(measure: Measured) -> str:
 
 
 def auditioned(chosen: Audition | None) -> list[str]:
-    """The candidates that a take was chosen from, best or not, with their numbers."""
+    """The candidates that a take was chosen from, best or not, with their numbers; as wide as the terminal, if it is one."""
     if chosen is None:
         return []
     all_told = chosen.as_data()
@@ -96,7 +101,7 @@ def auditioned(chosen: Audition | None) -> list[str]:
         seed = f"{'kept' if told['kept'] else '    '} seed {told['seed']}"
         score = "-" if told["score"] is None else f"{told['score']:.1f}"
         counts = f"{told['objections']:10}  {told['rulings']:7}"
-        lines.append(f"{seed:{wide}}  {score:>5}  {counts}  {harmless(told['weakest'])}")
+        lines.append(fitting(f"{seed:{wide}}  {score:>5}  {counts}  {harmless(told['weakest'])}", sys.stdout))
     return lines
 
 

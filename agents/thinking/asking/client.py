@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import socket
 import warnings
 
@@ -60,6 +59,7 @@ from agents.thinking.asking.responses import (
 )
 from agents.thinking.budget import Budget, Room, tokens_in, weight_of
 from agents.thinking.failing import NoAnswer
+from agents.thinking.key import WRONG, can_be_sent
 from agents.thinking.replies import json_in
 from agents.thinking.requests import canonical
 from protocol.messages import LanguageModel, digest
@@ -78,8 +78,6 @@ _NO_KEY = "none"
 """What servers without keys are given in place of one."""
 _INFO = ModelInfo(vision=False, function_calling=False, json_output=True, family="unknown", structured_output=True)
 _UNSEEN = "[key]"
-_KEY = re.compile(r"[!#-&(-\[\]-~]+")
-"""What keys are made of: what can be sent in a header, and shows as it is wherever texts are quoted."""
 _TOKENS, _NEWER_TOKENS = "max_tokens", "max_completion_tokens"
 
 
@@ -127,7 +125,8 @@ class Server:
         async with budget.room(read, self._most_written(most)) as room:
             if why := self._surroundings.standing.given_up:
                 raise NoAnswer(f"{why} (given up after {PATIENT} answers that did not come)")
-            patience = min(self._model.patience, budget.seconds_left)
+            left = budget.seconds_left
+            patience = min(self._model.patience, left)
             about = Asking(**{name: request[name] for name in ("role", "stage", "beat", "round", "call")})
             self._surroundings.asking(about)
             try:
@@ -137,7 +136,10 @@ class Server:
                 room.paid(counted(usage.prompt_tokens, read), counted(usage.completion_tokens, tokens_in(text)))
                 about = replace(about, answered=True)
             except TimeoutError:
-                raise self._given_up(f"{self._host} did not answer within {patience:.3g} s") from None
+                bound = f"--llm-patience {self._model.patience:g}"
+                if left < self._model.patience:
+                    bound = f"all that was left of {budget.share_of_seconds}"
+                raise self._given_up(f"{self._host} did not answer within {patience:.3g} s ({bound})") from None
             finally:
                 self._surroundings.asking(replace(about, tokens=room.used))
         return self._scrubbed(text)
@@ -224,10 +226,10 @@ class Server:
     async def _ready(self) -> OpenAIChatCompletionClient:
         """The client, with the key as it is now."""
         key = (self._surroundings.key() or "").strip()
-        if key and not _KEY.fullmatch(key):
+        if not can_be_sent(key):
             raise self._given_up(
-                f"the key for {self._host} holds what no key does (a space, a line break, a quotation mark or a letter beyond "
-                "ASCII) and is not sent: set TEXTUPORTRAY_LLM_KEY, or OPENAI_API_KEY, anew"
+                f"the key for {self._host} holds what no key does ({WRONG}) and is not sent: set TEXTUPORTRAY_LLM_KEY, or "
+                "OPENAI_API_KEY, anew"
             )
         if self._client is None or key != self._secret:
             await self.close()
@@ -296,7 +298,9 @@ class Server:
             has = "does not take the key" if self._secret else "wants a key"
             return f"{self._host} {has}: set TEXTUPORTRAY_LLM_KEY ({said})"
         if status == 404:
-            return f"{self._host} knows no such address or model as {self._model.model!r} ({said})"
+            # Most servers have their API there, and say no more than that they know nothing of what is asked for.
+            bare = "" if "/" in self._model.url.partition("://")[2].rstrip("/") else "; is /v1 missing from --llm-base-url?"
+            return f"{self._host} knows no such address or model as {self._model.model!r}{bare} ({said})"
         return f"{self._host} answers {status}: {said}"
 
     @property
