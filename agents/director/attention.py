@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from agents.director.clauses import Clause
 from agents.director.modifiers import Hit
+from agents.director.patterns import Match
 from agents.director.text import Token
 from configs.lexicon import Lexicon
 
@@ -17,6 +18,7 @@ _LOOKING_AT = frozenset({"look", "gaze", "stare", "glance", "peer", "peek", "pee
 _AT = frozenset({"at", "toward", "towards", "over", "across", "past", "to", "after", "into", "through", "beyond"})
 _AT_REST = _AT | frozenset({"beside", "behind", "on", "in", "near", "by", "with", "from", "under", "above", "below", "between"})
 """Prepositions that say more of a thing than what it is."""
+_MADE_AT = frozenset({"at", "toward", "towards"})
 _THERE = frozenset(
     {"over", "there", "round", "around", "toward", "towards", "to", "at", "it", "them", "him", "her", "way", "direction"}
 )
@@ -49,6 +51,35 @@ def named_place(clause: Clause, loose: Sequence[Hit], light: frozenset[str]) -> 
         after = clause.tokens[hit.last + 1 : hit.last + 2]
         if points and (not after or after[0].word in light or first in _OTHERS or after[0].word in _OTHERS):
             return hit, points[0]
+    return None
+
+
+def beheld(tokens: Sequence[Token], hits: Sequence[Hit], found: Sequence[Match], lexicon: Lexicon) -> tuple[Hit, int] | None:
+    """The side of what a face is made at, which is the gaze's and not the face's: "squints at something on his left".
+
+    Args:
+        tokens: of the clause.
+        hits: its modifiers.
+        found: what its patterns found.
+        lexicon: the tables.
+
+    Returns:
+        The side and the index of the "at" before it; None if there is none, or if something found looks there itself.
+    """
+    entries = [lexicon.entries[match.pattern.entry] for match in found]
+    sided = [match for match, entry in zip(found, entries, strict=True) if entry.aims == "side" and entry.does == "act"]
+    if not sided or any(entry.aims in ("gaze", "turn", "tilt") for entry in entries):
+        return None
+    for hit in hits:
+        if hit.kind != "side" or hit.value not in (1, -1):
+            continue
+        at = next((n for n in range(hit.first - 1, sided[0].places[0], -1) if tokens[n].word in _MADE_AT), None)
+        on = [n for n in range(max(0, hit.first - 2), hit.first) if tokens[n].word in ("on", "to")]
+        if at is None or not on or not any(token.word not in lexicon.words.light for token in tokens[at + 1 : on[0]]):
+            continue
+        if any(lemma in lexicon.words.parts for token in tokens[at + 1 :] for lemma in token.lemmas):
+            continue  # "twitches at the corner of his mouth on the left"
+        return hit, at
     return None
 
 

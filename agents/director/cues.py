@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from agents.director.attention import UNPLACED_YAW, named_place, others_act, unplaced
+from agents.director.attention import UNPLACED_YAW, beheld, named_place, others_act, unplaced
 from agents.director.clauses import Clause
 from agents.director.doings import PARTICLES, moves_a_thing
 from agents.director.modifiers import OTHER, Hit, ModifierReader
@@ -157,7 +157,8 @@ class CueReader:
             hits = [_named(hit, other) for hit in self._modifiers.find(clause.tokens, taken)]
             if denies:
                 hits = [hit for hit in hits if hit.kind != "count" or hit.value != 1]  # "does not look away once"
-            shaped = Shaping(found, hits, self._lexicon, own)
+            seen = None if denies else beheld(clause.tokens, hits, found, self._lexicon)
+            shaped = Shaping(found, [hit for hit in hits if seen is None or hit is not seen[0]], self._lexicon, own)
             aimless = shaped.aimless()
             if not aimless:
                 break
@@ -189,6 +190,10 @@ class CueReader:
         }
         result.loose = shaped.loose
         result.cues = self._without_background(result.cues)
+        if seen is not None and result.cues:
+            look = Call(name="look", yaw=seen[0].value * CLEAR_YAW)
+            result.cues.append(_look(look, tokens[seen[1]], tokens[seen[0].last], text))
+            result.used |= set(range(seen[1], seen[0].last + 1))
         if other_does is not None and not result.cues and dropped:
             result.used |= dropped | set(range(other_does + 1))
             result.cues.append(self._attends(clause, max(dropped), text))

@@ -9,6 +9,7 @@ from itertools import pairwise
 from agents.director.clauses import Clause, ClauseReader, Joint
 from agents.director.concealing import hides_only, leaking, masked, put_on, two_faces, understood
 from agents.director.cues import Analysis, Cue, CueReader
+from agents.director.describing import described, each_time
 from agents.director.doings import does_something_else
 from agents.director.keeping import kept
 from agents.director.lasting import flashed, timed
@@ -131,7 +132,7 @@ class Reader:
         flat = shadow(text)
         times = self._times.find(flat)
         tokens = self._glued(self._with_lemmas(self._unconfused(tokenise(text, self._lexicon.words))))
-        tokens = self._repeated(seen_from_the_subject(addressed(tokens, self._subjects), self._onlookers))
+        tokens = self._repeated(seen_from_the_subject(addressed(each_time(tokens), self._subjects), self._onlookers))
         clauses = self._clauses.split(tokens, times)
         resolve_pronouns(clauses, self._lexicon.words.parts, self._of_parts)
         analyses = self._analyse(clauses, text, bare=not part)
@@ -293,7 +294,7 @@ class Reader:
         if waiting is not None:
             done.append(Analysis(waiting))
         self._contrasted(done)
-        return self._in_the_end(without_guesses(done, self._lexicon.situations), text)
+        return self._in_the_end(without_guesses(described(done, self._lexicon), self._lexicon.situations), text)
 
     def _taken(self, analysis: Analysis) -> frozenset[str]:
         """The parts of the face that a clause takes."""

@@ -114,7 +114,9 @@ def resolve_pronouns(clauses: Sequence[Clause], parts: Mapping[str, str], verbs:
                 else plural or single
                 if token.word == "which" and place == 0
                 else single or plural
-                if token.word in ("it", "that", "this") and not names_something(clause.tokens, place)
+                if token.word in ("it", "that", "this")
+                and not names_something(clause.tokens, place)
+                and not (token.word == "that" and place and "pretend" in clause.tokens[place - 1].lemmas)
                 else None
             )
             if about is not None and token.word != "both":

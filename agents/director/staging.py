@@ -128,7 +128,7 @@ class Stage:
             return
         for call in calls:
             kind = self._lexicon.kind(call.name)
-            if call.name == "neutral" and not self.performance.active(item.start):
+            if call.name == "neutral" and not (item.moment.cue.event or self.performance.active(item.start)):
                 continue  # nothing to make neutral
             if self.performance.undone((call.name, item.moment.cue.entry), item.start, TAKEN_BACK / min(2.0, max(0.3, speed))):
                 continue
@@ -302,6 +302,8 @@ class Stage:
         for group in cue.of:
             channels.update(self._lexicon.acts.spare[group])
             parts.update(self._lexicon.acts.spare_parts[group])
+        if len(cue.of) > 2:  # most of the face, which a feeling asks for
+            parts.add("state")
         if cue.denied:
             parts.update(part for call in self._lexicon.calls(cue.entry) for part in self._lexicon.kind(call.name).parts)
         later = [p.start for p in self._placed if p.step > item.step and parts & self._parts(p.moment.cue)]
