@@ -29,6 +29,11 @@ Does = Literal["act", "release", "still", "pause", "spare", "gone", "dip"]
 ToneName = Literal["pleasant", "unpleasant", "neutral"]
 Aims = Literal["none", "side", "gaze", "turn", "tilt"]
 Hold = Literal["keep", "step", "own", "span"]
+Joint = Literal[
+    "open", "semi", "comma", "and", "but", "though", "except", "then", "last", "by_then", "first", "while", "meanwhile",
+    "before", "after", "when", "until", "without", "pause", "like",
+]  # fmt: skip
+"""How a clause is joined: "open" begins a sentence, "semi" follows a semicolon, the others are said in words."""
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(gt=0, le=60, allow_inf_nan=False)]
 
@@ -295,7 +300,7 @@ class Modifiers(Table):
     mirror: tuple[str, ...]
     negation: tuple[str, ...]
     affirmed: tuple[str, ...]
-    joints: dict[str, tuple[str, ...]]
+    joints: dict[Joint, tuple[str, ...]]
     onset: dict[str, Positive] = Field(default_factory=dict)
 
     @cached_property

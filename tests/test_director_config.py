@@ -122,6 +122,7 @@ def test_a_lexicon_needs_no_file() -> None:
         ("actions", "  blink:\n", "  joy:\n", r"entry of two files"),
         ("acts", "never: {eyeWide: 0.05}", "never: {eyeWidth: 0.05}", r"eyeWidth is not a channel"),
         ("modifiers", "slow: 0.4", "slow: 40", r"slow.*less than or equal to 4"),
+        ("modifiers", "\n  though: [", "\n  tough: [", r"tough"),
         ("words", "glue:", "glu:", r"glu"),
         ("states", "source: [shaver_1987]", "source: [shavr_1987]", r"joy\.source\[0\]: .*did you mean shaver_1987"),
         ("actions", "rests_on: judgement", "rests_on: hearsay", r"rests_on: hearsay is not among the sources"),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from agents.director.lexicon import LexiconPlanner
+from agents.director.revision import traced
 from agents.exchange import NOTHING, Exchange, Known, unheard
 from configs.tables import Tables
 from protocol.brief import Brief
@@ -65,8 +66,6 @@ class LexiconDirector:
         parent = opened.parent
         if parent is None:
             return self._planner.plan(opened.direction, opened.seconds, opened.emotion or None)
-        from agents.director.revision import traced  # noqa: PLC0415 - the regions' planner, which few takes ask for here
-
         changes, words = opened.direction, parent.directions[0]
         if self._notes is None:
             self._notes = self._make_notes()

@@ -9,12 +9,8 @@ from typing import Literal
 from agents.director.phrases import PhraseTable
 from agents.director.text import Token
 from agents.director.times import TimeMark
+from configs.lexicon import Joint
 
-Joint = Literal[
-    "open", "semi", "comma", "and", "but", "though", "except", "then", "last", "by_then", "first", "while", "meanwhile",
-    "before", "after", "when", "until", "without", "pause", "like",
-]  # fmt: skip
-"""How a clause is joined: "open" begins a sentence, "semi" follows a semicolon, the others are said in words."""
 Aside = Literal["", "before", "after"]
 """What words in brackets stand beside: nothing (they are no brackets), what is said before them, or what comes after."""
 

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import takewhile
 
-from agents.director.clauses import Joint
 from agents.director.cues import Analysis, Cue
 from agents.director.text import Token
-from configs.lexicon import Lexicon
+from configs.lexicon import Joint, Lexicon
 from protocol.channels import REGIONS, Region
 
 _ONLY: dict[str, tuple[Region, tuple[str, ...], tuple[str, ...]]] = {

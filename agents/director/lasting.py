@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from agents.director.cues import Analysis
+from agents.director.cues import Analysis, Cue
 from agents.director.steps import Moment, Step
 
 ONSET = 0.6
@@ -29,17 +29,21 @@ def timed(analysis: Analysis, lasting: Mapping[str, str]) -> Analysis:
                 or (mark.kind == "first" and mark.low)
             ):
                 seconds = mark.high - mark.low if mark.kind == "span" else mark.low
-                if seconds > 0.8 and any(call.name in lasting for call in cue.calls):
-                    calls = tuple(call.model_copy(update={"name": lasting.get(call.name, call.name)}) for call in cue.calls)
-                    cue = replace(cue, calls=calls)  # noqa: PLW2901
-                if seconds <= 0.5 and cue.does == "act":
-                    analysis.cues[number] = replace(cue, brief=max(0.3, seconds + 0.15))
-                else:
-                    analysis.cues[number] = replace(cue, length=seconds)
+                analysis.cues[number] = _long(cue, seconds, lasting)
             elif mark.kind == "within":
                 slow = min(3.0, max(0.12, ONSET / mark.low))
                 analysis.cues[number] = replace(cue, speed=slow, natural=max(cue.natural or 0.0, mark.low + 0.8))
     return analysis
+
+
+def _long(cue: Cue, seconds: float, lasting: Mapping[str, str]) -> Cue:
+    """A cue of so many seconds: a flash where they are few, and what lasts in place of an act of its own short time."""
+    if seconds <= 0.5 and cue.does == "act":
+        return replace(cue, brief=max(0.3, seconds + 0.15))
+    calls = cue.calls
+    if seconds > 0.8:
+        calls = tuple(call.model_copy(update={"name": lasting.get(call.name, call.name)}) for call in calls)
+    return replace(cue, calls=calls, length=seconds)
 
 
 def flashed(step: Step, number: int) -> Step:

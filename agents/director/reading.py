@@ -6,7 +6,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from agents.director.clauses import Clause, ClauseReader, Joint
+from agents.director.clauses import Clause, ClauseReader
 from agents.director.concealing import hides_only, leaking, masked, put_on, two_faces, understood
 from agents.director.cues import Analysis, Cue, CueReader
 from agents.director.describing import described, each_time
@@ -27,7 +27,7 @@ from agents.director.text import Token, shadow, tokenise
 from agents.director.times import TimeKind, TimeMark, TimeReader
 from agents.director.tone import ToneReader
 from agents.director.viewpoint import addressed, seen_from_the_subject
-from configs.lexicon import Lexicon
+from configs.lexicon import Joint, Lexicon
 from protocol.brief import Limit
 from protocol.channels import both_sides
 
@@ -72,8 +72,7 @@ class Reader:
         words = lexicon.words
         self._patterns = PatternTable(lexicon)
         self._modifiers = ModifierReader(lexicon)
-        joints: dict[str, Joint] = {said: joint for joint, phrases in lexicon.modifiers.joints.items() for said in phrases}  # type: ignore[misc]
-        table = PhraseTable(joints)
+        table = PhraseTable({said: joint for joint, phrases in lexicon.modifiers.joints.items() for said in phrases})
         self._glue = PhraseTable({said: said.replace(" ", "_") for said in words.glue})
         self._times = TimeReader(words.numbers)
         named = frozenset(

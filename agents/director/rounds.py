@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from agents.director.clauses import Clause, Joint
+from agents.director.clauses import Clause
 from agents.director.modifiers import ModifierReader
 from agents.director.text import Token
+from configs.lexicon import Joint
 
 MOST = 12
 """How many turns are told one by one."""

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from agents.director.clauses import Joint
 from agents.director.cues import Analysis, Cue
 from agents.director.times import TimeMark
-from configs.lexicon import Call, Lexicon
+from configs.lexicon import Call, Joint, Lexicon
 
 STAGGER = 0.3
 """Seconds by which parts of the face follow each other in one movement."""
@@ -94,7 +93,7 @@ class Arranger:
         joined = False  # to words in brackets that stand before it
         for group in sentences.values():
             self._bare_scene(group)
-            sentence = _Sentence(self._lexicon, steps, group, joined)
+            sentence = _Sentence(self._lexicon, steps, group, joined=joined)
             joined = False
             if len(group) == 1 and group[0].clause.aside and sentence.only_manner(group[0]):
                 place = analyses.index(group[0])
@@ -129,7 +128,7 @@ class Arranger:
 class _Sentence:
     """Places the clauses of one sentence among the steps."""
 
-    def __init__(self, lexicon: Lexicon, steps: list[Step], group: Sequence[Analysis], joined: bool) -> None:  # noqa: FBT001
+    def __init__(self, lexicon: Lexicon, steps: list[Step], group: Sequence[Analysis], *, joined: bool) -> None:
         self._lexicon = lexicon
         self._joined = joined
         self._steps = steps
