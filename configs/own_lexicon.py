@@ -94,7 +94,7 @@ class OwnLexicon(Table):
         uncited(self.sources, self.rests_on, {(section, name): entry for section, name, entry in self.entries})
         for key, words in (("degree", self.degree), ("pace", self.pace)):
             for phrase in words:
-                _check_words(phrase.split(), (key, phrase), phrase)
+                _check_words(phrase.split() or [phrase], (key, phrase), phrase)
         for name, listed in self.classes.items():
             for place, word in enumerate(listed):
                 _check_words([word], ("classes", name, place), word)

@@ -36,6 +36,8 @@ DIRECTOR = "director"
 CRITIC = "critic"
 OF_CRITIC = "intent-"
 """What the critic objects to begins with this, before the name of the act that is asked for."""
+MAX_ROUNDS = 16
+"""Of a beat's rounds the last that there can be."""
 
 Rung = Literal["kept", "projected", "scaled", "rested", "held"]
 RUNGS: tuple[Rung, ...] = get_args(Rung)
@@ -212,7 +214,7 @@ class TakeOpened(Frozen):
     seconds: Annotated[Decimal4, Field(gt=0)] | None
     flags: tuple[Identifier, ...]
     emotion: Text
-    rounds: Annotated[int, Field(ge=1, le=16)]
+    rounds: Annotated[int, Field(ge=1, le=MAX_ROUNDS)]
     configuration: dict[str, Annotated[str, Field(max_length=2_000_000)]]
     versions: dict[str, str]
     parent: Parent | None = None

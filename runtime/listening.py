@@ -45,6 +45,8 @@ def require_listening(model: LanguageModel | None) -> None:
             socket.create_connection((host, port), timeout=KNOCKING_SECONDS).close()
         except TimeoutError:
             pass
+        except UnicodeError:  # a part of it is empty, or longer than 63 letters
+            refused.append(socket.gaierror(socket.EAI_NONAME, "no host can have that name"))
         except OSError as error:
             refused.append(error)
 
@@ -55,7 +57,8 @@ def require_listening(model: LanguageModel | None) -> None:
     if not refused:
         return
     reason = (refused[0].strerror or str(refused[0])).rstrip(".")
-    what = f"nobody knows a host {host!r}" if isinstance(refused[0], socket.gaierror) else f"nobody answers at {host}:{port}"
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    what = f"nobody knows a host {host!r}" if isinstance(refused[0], socket.gaierror) else f"nobody answers at {where}"
     raise TakeError(
         f"{what} ({reason}), so there is no language model to ask at {model.url}. Start its server, or say with --llm-base-url "
         "or TEXTUPORTRAY_LLM_BASE_URL where it is; --planner lexicon plans without one."

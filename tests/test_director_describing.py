@@ -77,6 +77,10 @@ def test_what_alone_moves_is_a_limit_on_the_rest(
         assert free not in bound
 
 
+def test_the_side_that_alone_moves_is_that_of_what_is_told_of_it() -> None:
+    assert [(act.name, act.side) for _, act in acts("Only the left brow moves: she raises it.")] == [("raise_brows", "left")]
+
+
 @pytest.mark.parametrize(
     ("direction", "expected"),
     [
@@ -165,6 +169,8 @@ def test_what_is_pretended_is_played(direction: str, act: str) -> None:
         ("He nods three times, slower each time.", "slower each time"),
         ("She raises her brows twice, each time a little higher.", "each time a little higher"),
         ("She blinks three times, every time more slowly.", "every time more slowly"),
+        ("She blinks three times, each time even a little bit more slowly.", "each time even a little bit more slowly"),
+        ("She blinks three times, each time faster.", "each time faster"),
     ],
 )
 def test_what_grows_each_time_is_reported_and_changes_nothing(direction: str, unread: str) -> None:
@@ -178,3 +184,17 @@ def test_what_grows_each_time_is_reported_and_changes_nothing(direction: str, un
 def test_a_pace_without_each_time_is_one() -> None:
     assert acts("He nods three times, slower.")[0][1].speed < 1
     assert READER.understand("He blinks every time she smiles.").unread == ()
+
+
+@pytest.mark.parametrize(
+    ("direction", "plain"),
+    [
+        ("His eyelids flutter each time.", "His eyelids flutter."),
+        ("She looks over her shoulder each time.", "She looks over her shoulder."),
+        ("She smiles at her mother each time.", "She smiles at her mother."),
+        ("Every time thunder rolls, she flinches.", "When thunder rolls, she flinches."),
+    ],
+)
+def test_not_all_that_ends_like_a_comparative_is_one(direction: str, plain: str) -> None:
+    assert READER.understand(direction).unread == ()
+    assert told(direction) == told(plain)

@@ -108,6 +108,15 @@ def test_brows_that_were_raised_come_down_and_no_further(direction: str) -> None
 
 
 @pytest.mark.parametrize(
+    "direction", ["His left brow rises, his right brow drops.", "He raises his left brow, then lowers his right brow."]
+)
+def test_a_brow_is_not_lowered_in_place_of_the_other(direction: str) -> None:
+    acts = {act.name: act for beat in PLANNER.plan(direction, 8.0).beats for act in beat.acts}
+    assert {name: act.side for name, act in acts.items()} == {"raise_brows": "left", "furrow_brows": "right"}
+    assert all(act.end - act.start > 1.0 for act in acts.values())
+
+
+@pytest.mark.parametrize(
     "direction", ["He lowers his brows.", "She lets her brows drop.", "His brows go up, then he furrows them."]
 )
 def test_brows_that_are_lowered_otherwise_frown(direction: str) -> None:

@@ -85,3 +85,8 @@ def test_every_entry_of_the_lexicon_is_found_by_each_of_its_patterns() -> None:
         matches = table.find([(word,) for word in words], words, frozenset(LEXICON.entries.keys() - {pattern.entry}))
         assert [match.pattern.entry for match in matches] == [pattern.entry] * len(matches)
         assert {place for match in matches for place in match.places} == set(range(len(words))) or matches, pattern
+
+
+def test_of_a_pattern_with_dozens_of_places_only_so_many_ways_are_tried() -> None:
+    table = small(purr=["cat " * 40], call=["cat cat"])  # eight cats fill forty places in 8^40 ways
+    assert found(table, "cat " * 8)[0] == ("call", (0, 1))

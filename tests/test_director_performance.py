@@ -68,6 +68,18 @@ def test_a_pose_that_is_asked_for_again_goes_on() -> None:
     assert span.start == 1.0
 
 
+@pytest.mark.parametrize(
+    ("earlier", "later", "goes_on"),
+    [("raise_brows", "furrow_brows", True), ("turn_head", "turn_head", False), ("shift_jaw", "shift_jaw", False)],
+)
+def test_what_has_two_sides_can_do_another_thing_on_each(earlier: str, later: str, goes_on: bool) -> None:
+    performance = Performance(LEXICON, 10.0)
+    performance.add(Span(Call(name=earlier, side="left"), LEXICON.kind(earlier), 1.0, None, 1.0, "", 0))
+    performance.add(Span(Call(name=later, side="right"), LEXICON.kind(later), 4.0, None, 1.0, "", 0))
+    first = performance.finished()[0]
+    assert first.end == (20.0 if goes_on else 4.0)
+
+
 def test_release_names_what_it_lets_go() -> None:
     performance = play(("smile", 0.0), ("tilt_head", 1.0))
     assert [span.name for span in performance.release(["smile"], 3.0, 0.5)] == ["smile"]
@@ -81,7 +93,7 @@ def test_release_of_all_lets_everything_go() -> None:
 
 def test_a_head_that_is_raised_after_it_was_lowered_is_let_go() -> None:
     performance = play(("lower_head", 0.0))
-    assert performance.undone(["lift_chin"], 2.0, 0.5)
+    assert performance.undone(["lift_chin"], "both", 2.0, 0.5)
     assert performance.finished()[0].end == 2.5
 
 

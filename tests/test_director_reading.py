@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from agents.director.clauses import Clause
+from agents.director.cues import Analysis
 from tests.directing import READER
 
 
@@ -84,3 +88,22 @@ def test_what_a_clause_leaves_out_is_taken_from_the_one_before(text: str, entrie
 def test_reading_twice_gives_the_same() -> None:
     text = "He waits, bored; then he hears a noise, his eyes widen and he looks up."
     assert READER.understand(text) == READER.understand(text)
+
+
+@pytest.mark.parametrize("fragment", ["not until the end, ", "slowly, "])
+def test_fragments_that_wait_for_what_they_belong_to_are_not_read_over_and_over(
+    fragment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    reading = READER._cues.read
+
+    def counted(clause: Clause, *rest: Any, **more: Any) -> Analysis:
+        read.append(len(clause.tokens))
+        return reading(clause, *rest, **more)
+
+    monkeypatch.setattr(READER._cues, "read", counted)
+    found = READER.understand(60 * fragment + "she smiles.")
+    half = sum(read)
+    READER.understand(120 * fragment + "she smiles.")
+    assert sum(read) - half <= 2.5 * half
+    assert "smile" in {call.name for step in found.steps for moment in step.moments for call in moment.cue.calls}

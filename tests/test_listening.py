@@ -75,6 +75,22 @@ def test_a_name_that_nobody_knows_is_said(monkeypatch: pytest.MonkeyPatch):
         require_listening(at("nowhere.example", 80))
 
 
+@pytest.mark.parametrize("host", ["a..example", f"{'a' * 64}.example"])
+def test_a_name_that_no_host_can_have_is_nobodys(host: str):
+    with pytest.raises(TakeError, match=rf"nobody knows a host '{host}' \(no host can have that name\)"):
+        require_listening(at(host, 80))
+
+
+def test_an_address_with_colons_is_told_from_its_port(monkeypatch: pytest.MonkeyPatch):
+
+    def closed(*rest: object, **more: object) -> None:
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(socket, "create_connection", closed)
+    with pytest.raises(TakeError, match=r"nobody answers at \[::1\]:80 "):
+        require_listening(at("[::1]", 80))
+
+
 def test_who_does_not_answer_in_time_is_asked_all_the_same(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(listening, "KNOCKING_SECONDS", 0.05)
 

@@ -145,6 +145,7 @@ def test_entries_say_what_they_rest_on():
         ("classes:\n  beast: [fire-dragon]", r"mine:2: classes\.beast\[0\]: .*hyphen"),
         ("ignore: [two words]", r"mine:1: ignore\[0\]: .*small letters"),
         ("degree: {mighty: 14}", r"mine:1: degree\.mighty: must be less than or equal to 4"),
+        ("degree: {' ': 1.4}", r"mine:1: degree\. : ' ' has ' ', and a word is small letters"),
         ("- chuffed", r"mine:1: must be a mapping|mine:1:"),
     ],
 )

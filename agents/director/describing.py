@@ -7,8 +7,10 @@ from dataclasses import replace
 from itertools import takewhile
 
 from agents.director.cues import Analysis, Cue
+from agents.director.morphology import stems
 from agents.director.text import Token
 from configs.lexicon import Joint, Lexicon
+from protocol.brief import Side
 from protocol.channels import REGIONS, Region
 
 _ONLY: dict[str, tuple[Region, tuple[str, ...], tuple[str, ...]]] = {
@@ -23,7 +25,10 @@ _GOES_ON: frozenset[Joint] = frozenset({"open", "comma", "semi", "first"})
 _EACH = frozenset({"each", "every"})
 _MORE = frozenset({"more", "less"})
 _AMOUNT = frozenset({"a", "little", "bit", "slightly", "much", "even"})
-_NOT_MORE = frozenset({"over", "after", "under", "ever", "never", "other", "another", "together", "her", "whenever", "however"})
+_COMPARATIVES = frozenset({"faster", "longer", "closer", "lower", "further", "farther"})
+"""Comparatives that the lexicon knows as words of their own, or not at all; of all others it knows what they come from."""
+_LONGEST = 8
+"""Tokens of "each time even a little bit more slowly"."""
 _HELD = frozenset("bent held shut open back down up low high to on".split())
 """What stands behind a part of the face where no verb does, beside participles: "head down", "head to one side"."""
 
@@ -59,23 +64,28 @@ def each_time(tokens: Sequence[Token]) -> list[Token]:
 
 def _growing(tokens: Sequence[Token], place: int) -> int:
     """How many tokens say from here on that something is more each time: "each time a little slower", "slower each time"."""
-    words = [token.word for token in tokens[place : place + 6]]
-    if len(words) > 1 and words[0] in _EACH and words[1] == "time":
+    ahead = tokens[place : place + _LONGEST]
+    words = [token.word for token in ahead]
+    if _is_each_time(words):
         amount = len(list(takewhile(_AMOUNT.__contains__, words[2:])))
-        more = _comparative(words[2 + amount :])
+        more = _comparative(ahead[2 + amount :])
         return 2 + amount + more if more else 0
-    more = _comparative(words)
-    return (
-        more + 2 if more and words[more : more + 1] and words[more] in _EACH and words[more + 1 : more + 2] == ["time"] else 0
-    )
+    more = _comparative(ahead)
+    return more + 2 if more and _is_each_time(words[more:]) else 0
 
 
-def _comparative(words: Sequence[str]) -> int:
-    """How many words are a comparative here: "slower" is one, "more slowly" two, "slow" none."""
-    if len(words) > 1 and words[0] in _MORE and words[1].isalpha():
+def _is_each_time(words: Sequence[str]) -> bool:
+    return words[1:2] == ["time"] and words[0] in _EACH
+
+
+def _comparative(tokens: Sequence[Token]) -> int:
+    """How many tokens are a comparative here: "slower" is one, "more slowly" two; "slow", "flutter" and "mother" are none."""
+    if len(tokens) > 1 and tokens[0].word in _MORE and tokens[1].word.isalpha():
         return 2
-    grows = bool(words) and len(words[0]) > 4 and words[0].endswith("er") and words[0] not in _NOT_MORE
-    return 1 if grows else 0
+    if not tokens or not tokens[0].word.endswith("er"):
+        return 0
+    of_a_word = any(stem in tokens[0].lemmas for stem in stems(tokens[0].word))
+    return 1 if of_a_word or tokens[0].word in _COMPARATIVES else 0
 
 
 def _limits(only: Analysis, after: Sequence[Analysis], lexicon: Lexicon) -> None:
@@ -96,8 +106,9 @@ def _limits(only: Analysis, after: Sequence[Analysis], lexicon: Lexicon) -> None
     only.cues = [replace(cue, does="spare", calls=(), of=others, natural=None)]
     if told[0].clause.joint == "first":
         told[0].clause = replace(told[0].clause, joint="comma")
+    side: Side = next((call.side for call in cue.calls if call.side != "both"), "both")
     for analysis in told:
-        analysis.cues = [_by(one, region) for one in analysis.cues]
+        analysis.cues = [_by(one, region, side) for one in analysis.cues]
 
 
 def _moves_alone(tokens: Sequence[Token]) -> bool:
@@ -115,10 +126,13 @@ def _is_of(analysis: Analysis, own: set[str], lexicon: Lexicon) -> bool:
     )
 
 
-def _by(cue: Cue, region: Region) -> Cue:
-    """A cue that one region plays alone, unless it names who is to."""
-    alone = {"regions": (region,)}
-    return replace(cue, calls=tuple(call.model_copy(update=alone) if call.regions == REGIONS else call for call in cue.calls))
+def _by(cue: Cue, region: Region, side: Side) -> Cue:
+    """A cue that one region plays alone, on the side that alone moves, unless it names who is to, or on which."""
+    calls = []
+    for call in cue.calls:
+        regions = (region,) if call.regions == REGIONS else call.regions
+        calls.append(call.model_copy(update={"regions": regions, "side": side if call.side == "both" else call.side}))
+    return replace(cue, calls=tuple(calls))
 
 
 def _replaces(analysis: Analysis, before: Sequence[Analysis], lexicon: Lexicon) -> None:

@@ -12,8 +12,7 @@ from agents.director.changes import BEYOND, FASTEST, LEAST_SEEN, SLOWEST, bounde
 from agents.director.cues import Cue
 from agents.director.edits import Draft, Group, Part, conflicting, replace_times
 from agents.director.performance import own_time
-from agents.director.reading import spared_limit
-from agents.director.staging import BETWEEN, ONE_OF_SEVERAL
+from agents.director.staging import BETWEEN, ONE_OF_SEVERAL, spared_limit
 from configs.lexicon import Call, Lexicon
 from protocol.brief import Act, Limit, Still
 from protocol.keyframes import exact

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 from typing import Literal
 
 from configs.lexicon import Lexicon
@@ -21,6 +21,8 @@ SLACK = 4
 """How many words beside its own and the light ones a pattern may stretch over."""
 MOST_PLACES = 8
 """Of how many places of one word in a clause a pattern is tried, so that a rambling clause costs no more than a long one."""
+MOST_WAYS = 50_000
+"""How many ways to fill the places of one pattern are tried in a clause: they multiply where a user's own has dozens."""
 _STRENGTH = re.compile(r"\s*@\s*(\d+(?:\.\d+)?)\s*$")
 
 
@@ -218,7 +220,7 @@ def _matches(pattern: Pattern, where: Mapping[str, list[int]], light: Sequence[b
     if len(options) == 1:
         return [Match(pattern, (place,)) for place in options[0] if place is not None]
     best: dict[int, tuple[tuple[int, int], tuple[int, ...]]] = {}
-    for choice in product(*options):
+    for choice in islice(product(*options), MOST_WAYS):
         chosen = [place for place in choice if place is not None]
         if len(set(chosen)) != len(chosen) or (pattern.order != "free" and chosen != sorted(chosen)):
             continue

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from configs.lexicon import Call, Kind, Lexicon
+from protocol.brief import Side
 from protocol.channels import REGIONS, Region
 
 BEYOND = 10.0
@@ -26,6 +27,8 @@ GLIMPSE = 0.6
 """Seconds that a glimpse of an expression lasts at most."""
 SAME_TIME = 0.25
 """Acts that begin within so many seconds of each other are meant together; neither ends the other."""
+ONE_WAY = frozenset({"yaw", "roll", "jaw"})
+"""What is on one side at a time; brows, lids and the corners of a mouth have two."""
 _GAZES = frozenset(
     {"look", "glance", "look_at_camera", "roll_eyes", "scan", "dart_eyes", "read", "widen_eyes", "squint", "wake_up"}
 )
@@ -165,11 +168,19 @@ class Performance:
                 span.end = at
                 span.fixed = True
 
-    def undone(self, by: Iterable[str], at: float, over: float) -> bool:
-        """Let go what an act, or the entry that calls for it, takes back; whether there was anything, up to then at least."""
+    def undone(self, by: Iterable[str], side: Side, at: float, over: float) -> bool:
+        """Let go what an act, or the entry that calls for it, takes back; whether there was anything, up to then at least.
+
+        Args:
+            by: the act and the entry.
+            side: on which it does so; what is done on the other alone stays.
+            at: when.
+            over: so many seconds later it is gone.
+        """
         names = {name for taking_back in by for name in self.lexicon.acts.undoes.get(taking_back, ())}
         there = [span for span in self.spans if span.holds and (span.end is None or span.end >= at)]
         gone = [span for span in there if span.name in names and at - span.start > SAME_TIME]
+        gone = [span for span in gone if {span.call.side, side} != {"left", "right"}]
         for span in gone:
             span.end, span.fixed, span.released = at + over, True, True
         return bool(gone)
@@ -239,9 +250,12 @@ def _contradicts(new: Span, old: Span, lexicon: Lexicon) -> bool:
         return True
     if new.kind.mood != 0 and old.name in lexicon.acts.fleeting:
         return True
+    both = set(new.kind.parts) & set(old.kind.parts)
+    if new.step == old.step and {new.call.side, old.call.side} == {"left", "right"}:
+        both &= ONE_WAY  # "his left brow rises, his right brow drops"
     if new.kind.hold == "span":
-        return old.kind.hold == "span" and bool(set(new.kind.parts) & set(old.kind.parts))
-    return bool(set(new.kind.parts) & set(old.kind.parts))
+        return old.kind.hold == "span" and bool(both)
+    return bool(both)
 
 
 def _ends_with_its_step(span: Span) -> bool:

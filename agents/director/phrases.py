@@ -40,8 +40,12 @@ class PhraseTable(Generic[V]):
         token = tokens[place]
         if token.kind != "word":
             return None
+        after = tokens[place + 1] if place + 1 < len(tokens) else None
+        following = {after.word, *after.lemmas} if after is not None else set()
         for first in dict.fromkeys((token.word, *token.lemmas)):
             for words, value in self._by_first.get(first, ()):
+                if len(words) > 1 and words[1] not in following:
+                    continue  # hundreds begin with "not"
                 end = place + len(words)
                 if end <= len(tokens) and all(
                     tokens[place + offset].kind == "word"

@@ -28,12 +28,12 @@ from agents.director.times import TimeKind, TimeMark, TimeReader
 from agents.director.tone import ToneReader
 from agents.director.viewpoint import addressed, seen_from_the_subject
 from configs.lexicon import Joint, Lexicon
-from protocol.brief import Limit
-from protocol.channels import both_sides
 
 _MERGES: frozenset[Joint] = frozenset({"open", "comma", "and", "but", "though", "semi", "pause", "then", "first", "last"})
 _OF_NAMES = frozenset({"is", "was", "has", "had", "and", "then", "slowly", "suddenly", "s", "looks", "turns", "gives", "keeps"})
 """What comes after the name of somebody who acts."""
+LONGEST = 60
+"""Words and times that wait at most for what they belong to: each that joins them has them all read anew."""
 HARDLY = 0.3
 """Share of a feeling that is seen where the direction says that it does not show."""
 
@@ -212,6 +212,9 @@ class Reader:
         clauses = [part for clause in clauses for part in from_to(plainer(clause) or clause, self._places)]
         clauses = in_turn(clauses, self._modifiers)
         for number, said in enumerate(clauses):
+            if waiting is not None and len(waiting.tokens) + len(waiting.times) > LONGEST:
+                done.append(Analysis(waiting))
+                waiting = None
             clause = said if waiting is None else _joined(waiting, said)
             waiting = None
             analysis = self._masked(clause, done, text) or self._cues.read(clause, text)
@@ -473,17 +476,6 @@ def _meaning(cue: Cue) -> str:
     ]
     about = ", ".join(cue.of) or ", ".join(channel for channel, _ in cue.spared)
     return f"{said}: {about}"[:400] if about else said
-
-
-def spared_limit(channels: dict[str, float], start: float, end: float, words: str) -> list[Limit]:
-    """Limits for channels and bounds, one for each bound, smallest first."""
-    bounds: dict[float, list[str]] = {}
-    for name, most in channels.items():
-        bounds.setdefault(most, []).extend(both_sides(name))
-    return [
-        Limit(channels=tuple(names), most=float(most), start=start, end=end, words=words)
-        for most, names in sorted(bounds.items())
-    ]
 
 
 def _joined(first: Clause, second: Clause, *, keep: bool = False) -> Clause:

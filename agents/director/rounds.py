@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 from agents.director.clauses import Clause
 from agents.director.modifiers import ModifierReader
@@ -17,6 +18,7 @@ _ONE = frozenset({"one", "single"})
 _OF_PARTS = frozenset("brow brows eyebrow eyebrows eye eyes eyelid lid cheek corner nostril".split())
 _WITH_A_SIDE = frozenset("the his her their its my your with on to at first one side once only and".split()) | _OF_PARTS
 _BOTH = {"left_and_right": ("left", "right"), "right_and_left": ("right", "left")}
+_NAMED = frozenset({*_SIDES, *_BOTH, "other"})
 _GOES_ON: frozenset[Joint] = frozenset({"comma", "and", "then", "semi", "first", "last"})
 
 
@@ -28,7 +30,9 @@ def in_turn(clauses: Sequence[Clause], modifiers: ModifierReader) -> list[Clause
     result: list[Clause] = []
     place = 0
     while place < len(clauses):
-        turns, used = _shared(clauses[place:], modifiers) or _rounds(clauses[place:], modifiers) or ([clauses[place]], 1)
+        ahead = clauses[place:]
+        listed = _listed(clauses[place - 1], ahead[0]) if place else None
+        turns, used = listed or _shared(ahead, modifiers) or _rounds(ahead, modifiers) or (ahead[:1], 1)
         result.extend(turns)
         place += used
     return result
@@ -38,9 +42,9 @@ def _shared(clauses: Sequence[Clause], modifiers: ModifierReader) -> tuple[list[
     """ "She winks three times, right, left, right": the turns, and how many clauses they are told in."""
     first = clauses[0]
     count, base = _counted(first.tokens, modifiers)
-    said = next((token for token in first.tokens if token not in base), None)
-    if said is None:
+    if not 2 <= count <= MOST:
         return None
+    said = next(token for token, left in zip_longest(first.tokens, base) if token is not left)
     sides = [token for token in base if token.word in _SIDES]
     if any(token.start < said.start for token in sides):
         return None  # "winks her left eye twice, then her right"
@@ -48,7 +52,7 @@ def _shared(clauses: Sequence[Clause], modifiers: ModifierReader) -> tuple[list[
     while used < len(clauses) and (more := _sides_only(clauses[used], first.sentence)):
         sides.extend(more)
         used += 1
-    if used == 1 or len(sides) < 2 or not 2 <= count <= MOST:
+    if used == 1 or len(sides) < 2:
         return None
     plain = [token for token in base if token.word not in _SIDES]
     order = [sides[number % len(sides)] for number in range(count)]
@@ -77,6 +81,14 @@ def _rounds(clauses: Sequence[Clause], modifiers: ModifierReader) -> tuple[list[
     return _told(first, plain, _named([side, *second] * count, "left")), used
 
 
+def _listed(before: Clause, clause: Clause) -> tuple[list[Clause], int] | None:
+    """ "He looks left, right and left": the end of a list of sides, which is no "right and left" of its own."""
+    sides = _sides_only(clause, before.sentence)
+    if len(sides) != 2 or not before.tokens or before.tokens[-1].word != sides[1].word:
+        return None
+    return [replace(clause, tokens=[side]) for side in _named(sides, "left")], 1
+
+
 def _told(first: Clause, plain: Sequence[Token], sides: Sequence[Token]) -> list[Clause]:
     turns = [replace(first, tokens=[*plain, side]) for side in sides]
     return [turns[0], *(replace(turn, joint="then", times=[]) for turn in turns[1:])]
@@ -101,8 +113,8 @@ def _counted(tokens: Sequence[Token], modifiers: ModifierReader) -> tuple[int, l
 
 def _sides_only(clause: Clause, sentence: int) -> list[Token]:
     """The sides that are all that a clause names; none if it says more: "then right", "the other one", "left and right"."""
-    sides = [token for token in clause.tokens if token.word in _SIDES or token.word == "other" or token.word in _BOTH]
-    rest = [token.word for token in clause.tokens if token not in sides]
+    sides = [token for token in clause.tokens if token.word in _NAMED]
+    rest = [token.word for token in clause.tokens if token.word not in _NAMED]
     goes_on = clause.sentence == sentence and clause.joint in _GOES_ON and not clause.times
     if not goes_on or len(sides) != 1 or any(word not in _WITH_A_SIDE for word in rest):
         return []

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from agents.director.cues import Cue
 from agents.director.performance import BEYOND, Performance, Span, own_time
-from agents.director.reading import spared_limit
 from agents.director.steps import Moment, Step
 from configs.lexicon import Call, Kind, Lexicon
 from protocol.brief import Limit, Still
+from protocol.channels import both_sides
 from protocol.keyframes import exact
 
 LEAD = 0.2
@@ -130,7 +130,8 @@ class Stage:
             kind = self._lexicon.kind(call.name)
             if call.name == "neutral" and not (item.moment.cue.event or self.performance.active(item.start)):
                 continue  # nothing to make neutral
-            if self.performance.undone((call.name, item.moment.cue.entry), item.start, TAKEN_BACK / min(2.0, max(0.3, speed))):
+            over = TAKEN_BACK / min(2.0, max(0.3, speed))
+            if self.performance.undone((call.name, item.moment.cue.entry), call.side, item.start, over):
                 continue
             for at in call.at:
                 from_start = item.moment.throughout and not item.moment.onwards
@@ -357,3 +358,14 @@ class Stage:
 def _repeats(call: Call, kind: Kind) -> bool:
     """Whether a gesture does by itself what is asked for: its repetitions, or once."""
     return kind.repeats or kind.hold == "span" or (call.count == 1 and kind.hold == "own")
+
+
+def spared_limit(channels: dict[str, float], start: float, end: float, words: str) -> list[Limit]:
+    """Limits for channels and bounds, one for each bound, smallest first."""
+    bounds: dict[float, list[str]] = {}
+    for name, most in channels.items():
+        bounds.setdefault(most, []).extend(both_sides(name))
+    return [
+        Limit(channels=tuple(names), most=float(most), start=start, end=end, words=words)
+        for most, names in sorted(bounds.items())
+    ]

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from agents.director.cues import Analysis, Cue
+from agents.director.performance import ONE_WAY
 from agents.director.times import TimeMark
 from configs.lexicon import Call, Joint, Lexicon
 
@@ -319,7 +320,7 @@ class _Sentence:
         mine, theirs = self._parts(analysis, poses=at_once), self._parts(before, poses=at_once)
         if at_once:
             mine, theirs = mine - {"state"}, theirs - {"state"}
-        if mine & theirs and {self._side(analysis), self._side(before)} != {"left", "right"}:
+        if mine & theirs and ({self._side(analysis), self._side(before)} != {"left", "right"} or mine & theirs & ONE_WAY):
             return False
         moods = self._moods(analysis) | self._moods(before)
         return at_once or not {1, -1} <= moods
@@ -388,7 +389,7 @@ class _Sentence:
             ):
                 return "state"
             return "person"
-        return "state"
+        return "person" if any(token.word in ("left", "right") for token in analysis.clause.tokens) else "state"
 
     def _describes(self, analysis: Analysis) -> bool:
         """Whether a clause only says how a part of the face is: "her eyes are wide", "mouth open"."""
