@@ -67,15 +67,34 @@ class Fold(Frozen):
     by: Annotated[dict[str, Share], Field(min_length=1)]
 
 
+Weight = Annotated[float, Field(ge=0, le=5)]
+
+
+class Seal(Frozen):
+    """What closes lips that are open in the portrait.
+
+    Attributes:
+        upper: the upper lip's share of the way.
+        by: how much each channel closes them at 1; 1 or more in all closes them wholly.
+        against: how much of that each channel undoes at 1.
+    """
+
+    upper: Share
+    by: dict[str, Weight]
+    against: dict[str, Weight]
+
+
 class MuscleTable(Frozen):
     """Strengths.
 
     Attributes:
         muscles: by channel, the parts of its motion.
+        seal: of the lips.
         folds: by name.
     """
 
     muscles: dict[str, Annotated[dict[Word, Part], Field(min_length=1)]]
+    seal: Seal
     folds: dict[Word, Fold]
 
     @model_validator(mode="after")
@@ -83,6 +102,10 @@ class MuscleTable(Frozen):
         for name in self.muscles:
             if not both_sides(name):
                 raise EntryError(("muscles", name), "no channel has this name")
+        for kind, weights in (("by", self.seal.by), ("against", self.seal.against)):
+            for name in weights:
+                if not both_sides(name):
+                    raise EntryError(("seal", kind, name), "no channel has this name")
         for fold, entry in self.folds.items():
             for name in entry.by:
                 if not both_sides(name):

@@ -75,6 +75,7 @@ class FilmOpened(Frozen):
         ranges: lowest and highest value that the rig can show, by channel.
         background: what is behind the person.
         span: most frames of a chunk.
+        neutral: whether the expression of the portrait is relaxed before it acts.
     """
 
     renderer: Identifier
@@ -85,6 +86,7 @@ class FilmOpened(Frozen):
     ranges: dict[str, tuple[Finite, Finite]]
     background: Identifier
     span: Positive
+    neutral: bool = False
 
     @model_validator(mode="after")
     def _bounds_channels(self) -> Self:

@@ -12,8 +12,9 @@ from renderer.pose import head_pose
 
 SMALL = 48.0
 """Pixels of a face's width below which there is little to animate."""
-PROFILE = 50.0
-"""Degrees of yaw from which one eye and half of the mouth are out of sight."""
+PROFILE = 47.0
+"""Degrees of yaw from which one eye and half of the mouth are out of sight. The networks see large turns too small: a full
+profile is measured as 51 degrees, a head of which the far eye can just be seen as 44 (one portrait each)."""
 TURNED = 30.0
 """Degrees of yaw from which the hidden half of the face has to be made up when the head turns back."""
 TILTED = 60.0
@@ -40,8 +41,8 @@ def cast(faces: Sequence[Face], wanted: int | None, name: str, size: tuple[int, 
     """
     if not faces:
         raise FaceError(
-            f"{name}: no face was found. The face should be at least 40 pixels wide, seen from the front or three-quarters and "
-            "not covered. Crop the picture to head and shoulders, or give a larger one."
+            f"{name}: no face was found. There has to be a human face, at least 40 pixels wide, seen from the front or "
+            "three-quarters and not covered. Crop the picture to head and shoulders, or give another or a larger one."
         )
     if wanted is not None and not 1 <= wanted <= len(faces):
         found = "only one face" if len(faces) == 1 else f"{len(faces)} faces"
@@ -69,9 +70,10 @@ def cast(faces: Sequence[Face], wanted: int | None, name: str, size: tuple[int, 
         notes.append(f"the head is tilted by about {abs(pose.roll):.0f} degrees; turn the picture upright for a better result")
     yaw = abs(pose.yaw)
     if yaw > PROFILE:
+        others = ", or choose another face with --face" if len(faces) > 1 else ""
         raise FaceError(
-            f"{name}: the face is seen from the side (turned by about {yaw:.0f} degrees), so half of it is hidden. Give a "
-            "portrait in which both eyes can be seen."
+            f"{name}: the face is seen from the side, so half of it is hidden and nobody knows how that moves. Give a portrait "
+            f"in which both eyes can be seen{others}."
         )
     if yaw > TURNED:
         notes.append(f"the head is turned by about {yaw:.0f} degrees in the portrait, so it can be turned only a little")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,18 +134,19 @@ def landmarks_in(picture: NDArray[np.uint8], near: Face, models: Models) -> Face
     return _read(picture, around_mesh(near.mesh), near.score, _opened(models))
 
 
-def person_matte(picture: NDArray[np.uint8], face: Face, models: Models) -> NDArray[np.float32]:
+def person_matte(picture: NDArray[np.uint8], face: Face, models: Models, others: Sequence[Face] = ()) -> NDArray[np.float32]:
     """The alpha of the person whose face this is, float32 [height, width], 0..1.
 
     Args:
         picture: uint8 [height, width, 3] RGB.
         face: one of the picture's.
         models: see `Models`.
+        others: faces of the picture whose people are left out.
 
     Raises:
         ModelError: a model file is missing, damaged or another model.
     """
-    return _opened(models).segmenter.matte(picture, face.mesh)
+    return _opened(models).segmenter.matte(picture, face.mesh, [other.mesh for other in others if other is not face])
 
 
 def _opened(models: Models) -> FaceNets:

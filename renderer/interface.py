@@ -59,12 +59,13 @@ R = TypeVar("R", bound=Rig)
 class Renderer(Protocol[R]):
     """Turns motion into frames."""
 
-    def prepare(self, portrait: Portrait, *, face: int | None = None) -> R:
+    def prepare(self, portrait: Portrait, *, face: int | None = None, neutral: bool = False) -> R:
         """Do once what every frame needs.
 
         Args:
             portrait: the still picture.
             face: which of several faces is to act, 1 for the largest; None for the largest, with a note if there are more.
+            neutral: whether the expression that it has in the portrait is relaxed before it acts.
 
         Raises:
             RendererError: it cannot be animated.

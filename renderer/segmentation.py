@@ -5,17 +5,21 @@ Rules
   the median of its answers counts. A single one takes dark walls, chairs and veils for the person now and then, but each of
   them others.
 - Answers between yes and no are pushed apart: half-covered fog moves with the head and looks worse than a hard edge.
+- Around the head colours have a say: the network cuts long hair, veils and foreheads short. What looks like the person's
+  colours and not like those around joins it, if the outline becomes clearer by that, and the other way round.
 - Edges follow the picture's own: the guided filter on its colours brings hair and cheeks back that 256 x 256 pixels cannot
   hold.
-- The face itself is always covered, and what hangs together with it; other people apart from it are not.
+- The face itself is always covered, and what hangs together with it; other people are not: where they touch, what is nearer
+  to their face is theirs.
 
-Source of the network: MediaPipe Selfie Segmentation (general). Of the filter: He, Sun and Tang, "Guided Image Filtering"
-(2013); that its coefficients may be found on a smaller picture: He and Sun, "Fast Guided Filter" (2015).
+Source of the network: MediaPipe Selfie Segmentation (general). Of the cut by colours: Rother, Kolmogorov and Blake, "GrabCut"
+(2004), as in OpenCV. Of the filter: He, Sun and Tang, "Guided Image Filtering" (2013); that its coefficients may be found on a
+smaller picture: He and Sun, "Fast Guided Filter" (2015).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -45,6 +49,23 @@ RADIUS = 0.06
 """Of the filter, in face units: reaches over the network's blur, and hardly from one lock of hair to the next."""
 EPSILON = 1e-4
 """Of the filter: variance of colours of 0..1 that it still takes for an edge, a hundredth of the range."""
+CUT_UNIT = 32
+"""Pixels that a face unit has at most where colours decide."""
+AROUND = (2.0, 1.7, 2.4)
+"""Face units from the middle of the face sideways, up from its highest and down from its middle within which they do."""
+UNDECIDED = 0.45
+"""Face units around the person up to which colours may add: the network stops so far short of hair that falls on shoulders."""
+DECIDED = (0.8, 0.1)
+"""Answer above which, and face units inside the outline from which on, nothing is taken away."""
+CLEARER = 1.5
+"""Times stronger that the edges along what colours add must be than those that it hides: hair and foreheads that were left out
+have 2 and more, walls and chairs up to 1.3 (looked at)."""
+SMALLEST = 8
+"""Pixels in a side of a picture that has colours enough to learn from."""
+AT_BORDER = 0.12
+"""Face units of a strip at the picture's border that colours may leave out of a head which the border cuts."""
+ROUNDS = 2
+"""In which the colours of person and background are learned and the cut is found; more change nothing that was seen."""
 SURE_PART = 0.9
 """How much of the face, shrunk towards its middle, is always covered: its outline may be off by the rest."""
 _ROWS = 256
@@ -66,12 +87,15 @@ class Segmenter:
         self._network = Network(NAME, models, SIDE, (SIDE * SIDE,))
         self._oval = list(table.rings.oval)
 
-    def matte(self, picture: NDArray[np.uint8], mesh: NDArray[np.floating]) -> NDArray[np.float32]:
+    def matte(
+        self, picture: NDArray[np.uint8], mesh: NDArray[np.floating], others: Sequence[NDArray[np.floating]] = ()
+    ) -> NDArray[np.float32]:
         """The alpha of the person to whom a face belongs.
 
         Args:
             picture: uint8 [height, width, 3] RGB.
             mesh: [468, 2 or 3], pixels; of the person's face.
+            others: the same of other people in the picture.
 
         Returns:
             float32 [height, width], 0..1.
@@ -85,11 +109,16 @@ class Segmenter:
         scale = min(1.0, WORKING_UNIT / unit, WORKING_SIDE / max(height, width))
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False) if scale < 1 else picture
-        placed = (oval + 0.5) * (size[0] / width, size[1] / height) - 0.5
+        ratio = (size[0] / width, size[1] / height)
+        placed = (oval + 0.5) * ratio - 0.5
         unit *= scale
-        alpha = of_face(pushed(self._coarse(small, placed, unit), COARSE), placed)
-        coefficients = guided(alpha, small.astype(np.float32) / np.float32(255), max(2, round(RADIUS * unit)))
-        return pushed(applied(coefficients, picture), FINE)
+        answer = self._coarse(small, placed, unit)
+        answer = without(answer, placed, [(other[self._oval, :2] + 0.5) * ratio - 0.5 for other in others])
+        guide, radius = small.astype(np.float32) / np.float32(255), max(2, round(RADIUS * unit))
+        alpha = of_face(pushed(answer, COARSE), placed)
+        alpha = of_face(pushed(applied(guided(alpha, guide, radius), small), FINE), placed)
+        alpha = of_face(by_colour(small, alpha, placed, unit), placed)
+        return pushed(applied(guided(alpha, guide, radius), picture), FINE)
 
     def _coarse(self, picture: NDArray[np.uint8], oval: NDArray[np.float64], unit: float) -> NDArray[np.float32]:
         """The median of the network's answers, float32 [height, width]."""
@@ -136,6 +165,105 @@ def of_face(alpha: NDArray[np.float32], oval: NDArray[np.float64]) -> NDArray[np
     _, parts = cv2.connectedComponents((covered > 0).astype(np.uint8), connectivity=4)
     kept = np.unique(parts[face > 0])
     return np.where(np.isin(parts, kept), covered, 0).astype(np.float32)
+
+
+def without(
+    answer: NDArray[np.float32], oval: NDArray[np.float64], others: Sequence[NDArray[np.float64]]
+) -> NDArray[np.float32]:
+    """Answers without what is nearer to another face, distances taken in widths and heights of the faces.
+
+    Args:
+        answer: float32 [height, width].
+        oval: [n, 2], pixels; the face's outline.
+        others: the same of other faces.
+    """
+    y, x = np.mgrid[: answer.shape[0], : answer.shape[1]].astype(np.float32)
+
+    def away(ring: NDArray[np.float64]) -> NDArray[np.float32]:
+        (left, top), (right, bottom) = ring.min(axis=0), ring.max(axis=0)
+        size = np.float32(max(right - left, bottom - top, 1.0))
+        # A body is below its head, so what is far below a face still counts as near to it.
+        down = (y - np.float32((top + bottom) / 2)) / size
+        far: NDArray[np.float32] = np.hypot((x - np.float32((left + right) / 2)) / size, np.where(down > 0, down / 3, down))
+        return far
+
+    kept = answer
+    for other in others:
+        kept = np.where(away(other) < away(oval), np.float32(0), kept)
+    return kept
+
+
+def by_colour(
+    picture: NDArray[np.uint8], alpha: NDArray[np.float32], oval: NDArray[np.float64], unit: float
+) -> NDArray[np.float32]:
+    """An alpha whose outline around the head is where the colours change.
+
+    Args:
+        picture: uint8 [height, width, 3].
+        alpha: float32 [height, width], 0..1, as the network says.
+        oval: [n, 2], pixels; the face's outline.
+        unit: pixels.
+    """
+    height, width = alpha.shape
+    x, middle = oval.mean(axis=0)
+    left, right = max(0, int(x - AROUND[0] * unit)), min(width, int(x + AROUND[0] * unit))
+    top, bottom = max(0, int(oval[:, 1].min() - AROUND[1] * unit)), min(height, int(middle + AROUND[2] * unit))
+    if right - left < SMALLEST or bottom - top < SMALLEST:
+        return alpha
+    scale = min(1.0, CUT_UNIT / unit)
+    size = (max(SMALLEST, round((right - left) * scale)), max(SMALLEST, round((bottom - top) * scale)))
+    seen = cv2.resize(picture[top:bottom, left:right], size, interpolation=cv2.INTER_AREA)
+    said = cv2.resize(alpha[top:bottom, left:right], size, interpolation=cv2.INTER_AREA)
+    body = said > 0.5
+    unit *= scale
+    near = cv2.dilate(body.astype(np.uint8), _disc(UNDECIDED * unit))
+    sure = cv2.erode((said > DECIDED[0]).astype(np.uint8), _disc(DECIDED[1] * unit))
+    labels = np.where(near > 0, np.where(body, cv2.GC_PR_FGD, cv2.GC_PR_BGD), cv2.GC_BGD).astype(np.uint8)
+    labels[sure > 0] = cv2.GC_FGD
+    if not sure.any() or near.all():
+        return alpha
+    cv2.setRNGSeed(0)
+    cv2.grabCut(seen, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), ROUNDS, cv2.GC_INIT_WITH_MASK)
+    cut = clearer(seen, body, (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD))
+    cut |= _to_the_border(cut, max(1, round(AT_BORDER * unit)))
+    found = alpha.copy()
+    part = (right - left, bottom - top)
+    found[top:bottom, left:right] = np.clip(cv2.resize(cut.astype(np.float32), part, interpolation=cv2.INTER_CUBIC), 0, 1)
+    return found
+
+
+def clearer(picture: NDArray[np.uint8], before: NDArray[np.bool_], after: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A new outline wherever it runs along stronger edges of the picture than the old one; piece by piece of what changes.
+
+    Args:
+        picture: uint8 [height, width, 3].
+        before, after: bool [height, width]: what is inside.
+    """
+    smooth = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 1.0)
+    across, down = (cv2.Sobel(smooth, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
+    contrast = np.sqrt((across**2 + down**2).sum(axis=2))
+    found = before.copy()
+    outside = ~(before | after)
+    for changed, old, new, times in (
+        (after & ~before, before & after, outside, CLEARER),
+        (before & ~after, outside, before & after, 1.0),
+    ):
+        count, pieces = cv2.connectedComponents(changed.astype(np.uint8), connectivity=4)
+        strength = []
+        for beyond in (old, new):
+            edge = changed & (cv2.dilate(beyond.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+            length = np.bincount(pieces[edge], minlength=count)
+            strength.append(np.bincount(pieces[edge], contrast[edge], minlength=count) / np.maximum(length, 1))
+        found[changed & (strength[1] > times * strength[0])[pieces]] ^= True
+    return found
+
+
+def _to_the_border(inside: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
+    """What lies between the person and the picture's border if that is no more than some pixels: all such places."""
+    grown = np.pad(inside.astype(np.uint8), 2 * width, mode="symmetric")
+    closed = cv2.morphologyEx(grown, cv2.MORPH_CLOSE, _disc(width))[2 * width : -2 * width, 2 * width : -2 * width]
+    closed[width:-width, width:-width] = 0
+    return closed > 0
 
 
 def guided(alpha: NDArray[np.float32], guide: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
@@ -190,6 +318,12 @@ def applied(coefficients: NDArray[np.float32], picture: NDArray[np.uint8]) -> ND
         colour = picture[rows].astype(np.float32) / np.float32(255)
         result[rows] = (coefficients[rows, :, :3] * colour).sum(-1) + coefficients[rows, :, 3]
     return np.clip(result, 0, 1)
+
+
+def _disc(radius: float) -> NDArray[np.uint8]:
+    size = 2 * max(1, round(radius)) + 1
+    disc: NDArray[np.uint8] = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)).astype(np.uint8)
+    return disc
 
 
 def _median(answers: list[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import os
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from configs.loading import did_you_mean
 from protocol.language_model import LanguageModel
+from protocol.messages import MAX_ROUNDS
+from runtime.commands.asking import DEVICES, RENDERERS, RUNTIMES
+from runtime.onray.placement import parse_workers
 from runtime.options import (
     Background,
     TakeOptions,
@@ -31,9 +34,6 @@ from runtime.options import (
     quoted,
     video_rate,
 )
-
-MAX_ROUNDS = 16
-"""Of a beat's rounds the last that there can be, as in `protocol.messages.TakeOpened`."""
 
 _OF_SHELLS = " (in quotes, since a shell takes # for a comment)"
 """What the command line's errors say of colours, and programs need not be told."""
@@ -62,6 +62,21 @@ def _rounds(text: str) -> int:
     return int(text)
 
 
+def _one_of(name: str, choices: Sequence[str]) -> _Keyword:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise UsageError(f"--{name} {quoted(text)} is not known. Give {' or '.join(choices)}.")
+        return text
+
+    return _Keyword((str,), " or ".join(choices), parse)
+
+
+_SESSION: Mapping[str, _Keyword] = {
+    "runtime": _one_of("runtime", RUNTIMES),
+    "renderer": _one_of("renderer", RENDERERS),
+    "device": _one_of("device", DEVICES),
+    "workers": _Keyword((int,), "a whole number, or None", parse_workers, empty=True),
+}
 _TAKE: Mapping[str, _Keyword] = {
     "seconds": _Keyword((int, float), "a number of seconds such as 4 or 7.5, or None", parse_seconds, empty=True),
     "fps": _Keyword((int, float, Fraction, str), 'a number such as 25, or a ratio such as "30000/1001"', parse_fps),
@@ -76,7 +91,20 @@ _FILM: Mapping[str, _Keyword] = {
     "face": _Keyword((int,), "the number of a face, or None", parse_face, empty=True),
     "background": _Keyword((str, tuple, list), 'keep, alpha, green, or a colour such as "#2040a0" or (32, 64, 160)'),
     "sheet": _Keyword((str, os.PathLike), "the name of a file, or None", str, empty=True),
+    "neutral": _Keyword((bool,), "True or False"),
 }
+
+
+def check_session(asked: Mapping[str, Any]) -> None:
+    """Refuse a session of another kind than there is.
+
+    Args:
+        asked: its `runtime`, `renderer`, `device` and `workers`.
+
+    Raises:
+        UsageError: it is one.
+    """
+    _parsed(asked, _SESSION, "A session")
 
 
 def take_options(direction: object, asked: Mapping[str, Any], language_model: LanguageModel | None) -> TakeOptions:

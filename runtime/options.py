@@ -84,6 +84,7 @@ class FilmOptions:
         face: which face acts, 1 for the largest; None for the largest, with a warning if there are several.
         background: what is behind the person.
         sheet: where a contact sheet goes; None for none.
+        neutral: whether the expression of the portrait is relaxed before it acts.
     """
 
     portrait: Path
@@ -94,10 +95,11 @@ class FilmOptions:
     face: int | None = None
     background: Background = "keep"
     sheet: Path | None = None
+    neutral: bool = False
 
     def as_data(self) -> dict[str, Any]:
         """For a take's record: enough to film it again, wherever that is asked for from."""
-        data: dict[str, Any] = {name: getattr(self, name) for name in ("renderer", "device", "size", "face")}
+        data: dict[str, Any] = {name: getattr(self, name) for name in ("renderer", "device", "size", "face", "neutral")}
         data["portrait"] = str(self.portrait.absolute())
         data["output"] = self.output
         data["background"] = list(self.background) if isinstance(self.background, tuple) else self.background
@@ -115,7 +117,7 @@ class FilmOptions:
         Raises:
             UsageError: that cannot be.
         """
-        given = data if isinstance(data, dict) else {}
+        given = {**_LATER, **data} if isinstance(data, dict) else {}
         for name in given.keys() - _FILM.keys():
             raise UsageError(
                 f"{named} asks for {quoted(str(name))} of the film, which this version does not know. Use the version that "
@@ -138,6 +140,7 @@ class FilmOptions:
             face=given["face"],
             background=(background[0], background[1], background[2]) if isinstance(background, list) else background,
             sheet=None if sheet is None else Path(sheet),
+            neutral=given["neutral"],
         )
 
     def words(self, motion: Path) -> list[str]:
@@ -155,7 +158,7 @@ class FilmOptions:
         for name, value in given.items():
             if value is not None and value != usual.get(name):
                 words += [name, str(value)]
-        return words
+        return [*words, "--neutral"] if self.neutral else words
 
 
 def _is_name(value: object) -> bool:
@@ -183,8 +186,11 @@ _FILM: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "face": (lambda value: value is None or _is_whole(value, 1, MAX_FACE), f"1 to {MAX_FACE}, or null"),
     "background": (_is_background, "keep, alpha, green, or a list of three numbers from 0 to 255"),
     "sheet": (lambda value: value is None or _is_name(value), "the name of a file, or null"),
+    "neutral": (lambda value: isinstance(value, bool), "true or false"),
 }
 """What there has to be in the data of `FilmOptions`: how each is known, and what it is."""
+_LATER: Mapping[str, Any] = {"neutral": False}
+"""What records of earlier versions do not say, and what they meant."""
 
 
 def parse_direction(text: str) -> str:

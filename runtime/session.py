@@ -33,7 +33,7 @@ from runtime.commands.plan import require_motion_name
 from runtime.commands.showing import Filmed, Following, Showing
 from runtime.filming import check_film, span
 from runtime.inline import InlineBase
-from runtime.keywords import check_video_rate, film_options, named, take_options
+from runtime.keywords import check_session, check_video_rate, film_options, named, take_options
 from runtime.language_options import require_key
 from runtime.listening import require_listening
 from runtime.loading import read_tables
@@ -127,8 +127,7 @@ class Session:
         lexicon: str | Path | None = None,
         debug: bool = False,
     ) -> None:
-        if runtime not in ("ray", "inline"):
-            raise UsageError(f"There is no runtime {runtime!r}. Use ray or inline.")
+        check_session({"runtime": runtime, "renderer": renderer, "device": device, "workers": workers})
         if not structlog.is_configured():
             configure(debug=debug)
         self._renderer, self._device = renderer, device
@@ -190,7 +189,7 @@ class Session:
             direction: what the face should do, in words.
             output: video or pictures to write, as a file or a URL; its name says the format.
             film: how it is filmed besides: `size`, `face`, `background` (as for `--background`, or three numbers from 0 to
-                255), `sheet`; see `runtime.options.FilmOptions`.
+                255), `sheet`, `neutral`; see `runtime.options.FilmOptions`.
             candidates: takes that are planned, with the seed that is asked for and those after it; the one that the critic
                 scores best is filmed. 1 to 16.
             told: called with each record of the journal of the take that is kept.
@@ -220,7 +219,8 @@ class Session:
             following = Following(time.monotonic, told, places.keeping(options.portrait, files))
             chosen = self._chosen(wanted, candidates, options.output, Watch(following.clock, stopped))
             if chosen:
-                staged = film_opened(stage, options.face, options.background, span(*stage.size, base.chunk_frames))
+                frames = span(*stage.size, base.chunk_frames)
+                staged = film_opened(stage, options.face, options.background, frames, neutral=options.neutral)
                 order = filmed_order(chosen, self._loaded, about, staged)
                 following.catch_up(order.past.records if order.past else ())
             else:
@@ -304,8 +304,9 @@ class Session:
         """The portrait, prepared where it is rendered."""
         portrait = read_cast(options)
         if self._crew is not None:
-            return self._crew.prepare(portrait, options.face, options.background, stopped), self._crew
+            stage = self._crew.prepare(portrait, options.face, options.background, stopped, neutral=options.neutral)
+            return stage, self._crew
         if self._opened is None:
             self._opened = self._opener()
-        studio = prepare(self._opened, portrait, options.face, options.background)
+        studio = prepare(self._opened, portrait, options.face, options.background, neutral=options.neutral)
         return studio.stage, InlineBase(studio)

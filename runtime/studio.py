@@ -117,7 +117,7 @@ def read_cast(options: FilmOptions, warn: Callable[[str], None] = lambda _: None
     return portrait
 
 
-def prepare(opened: Opened, portrait: Portrait, face: int | None, background: Background) -> Studio:
+def prepare(opened: Opened, portrait: Portrait, face: int | None, background: Background, *, neutral: bool = False) -> Studio:
     """Prepare a portrait.
 
     Args:
@@ -125,14 +125,18 @@ def prepare(opened: Opened, portrait: Portrait, face: int | None, background: Ba
         portrait: who acts.
         face: which of its faces, 1 for the largest; None for the largest.
         background: what is behind the person.
+        neutral: whether the portrait's expression is relaxed before it acts.
 
     Raises:
         RendererError: there is no face in it, or it cannot be animated.
     """
-    return furnish(opened, opened.renderer.prepare(portrait, face=face), portrait, face, background)
+    rig = opened.renderer.prepare(portrait, face=face, neutral=neutral)
+    return furnish(opened, rig, portrait, face, background, neutral=neutral)
 
 
-def furnish(opened: Opened, rig: Rig, portrait: Portrait, face: int | None, background: Background) -> Studio:
+def furnish(
+    opened: Opened, rig: Rig, portrait: Portrait, face: int | None, background: Background, *, neutral: bool = False
+) -> Studio:
     """The studio of a portrait that is prepared already."""
     height, width = portrait.rgb.shape[:2]
     notes = [*portrait.notes, *rig.notes]
@@ -149,10 +153,11 @@ def furnish(opened: Opened, rig: Rig, portrait: Portrait, face: int | None, back
         },
         "renderer": dict(opened.record),
         "background": list(background) if isinstance(background, tuple) else background,
+        "neutral": neutral,
     }
     stage = Stage(portrait.digest, rig.size, rig.focus, dict(rig.ranges), tuple(notes), record)
     shown: Mapping[str, Any] = {"sha256": portrait.digest, "width": width, "height": height, "face": face}
-    depends = {"portrait": shown, "renderer": record["renderer"], "background": record["background"]}
+    depends = {"portrait": shown} | {name: record[name] for name in ("renderer", "background", "neutral")}
     return Studio(stage, opened, rig, backdrop(background), open_store(os.environ, depends, _still(portrait, background)))
 
 
@@ -163,7 +168,7 @@ def _still(portrait: Portrait, background: Background) -> NDArray[np.uint8]:
     return np.concatenate([portrait.rgb, np.full((*portrait.rgb.shape[:2], 1), 255, np.uint8)], axis=2)
 
 
-def film_opened(stage: Stage, face: int | None, background: Background, span: int) -> FilmOpened:
+def film_opened(stage: Stage, face: int | None, background: Background, span: int, *, neutral: bool = False) -> FilmOpened:
     """The message that says what is rendered.
 
     Args:
@@ -171,6 +176,7 @@ def film_opened(stage: Stage, face: int | None, background: Background, span: in
         face: which of the portrait's faces.
         background: what is behind the person.
         span: most frames of a chunk.
+        neutral: whether the portrait's expression is relaxed before it acts.
     """
     width, height = stage.size
     return FilmOpened(
@@ -182,6 +188,7 @@ def film_opened(stage: Stage, face: int | None, background: Background, span: in
         ranges={name: (float(low), float(high)) for name, (low, high) in stage.ranges.items()},
         background=bytes(background).hex() if isinstance(background, tuple) else background,
         span=span,
+        neutral=neutral,
     )
 
 

@@ -64,7 +64,7 @@ class Counting(Painter):
 class Picky(Painter):
     """A renderer that finds no face in what is black."""
 
-    def prepare(self, portrait: Portrait, *, face: int | None = None) -> FakeRig:
+    def prepare(self, portrait: Portrait, *, face: int | None = None, neutral: bool = False) -> FakeRig:
         """As the puppet does."""
         if not portrait.rgb.any():
             raise FaceError(f"{portrait.name}: no face was found. Crop the picture to head and shoulders.")

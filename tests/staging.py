@@ -53,6 +53,7 @@ class FakeRig:
 
     portrait: Portrait
     notes: tuple[str, ...] = ()
+    neutral: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -72,7 +73,8 @@ class FakeRig:
 
 @dataclass(slots=True)
 class FakeRenderer:
-    """Frames in which blue says how far the left eye is closed, and the first pixel's red where the head points to.
+    """Frames in which blue says how far the left eye is closed, and the red of the first two pixels where the head points to,
+    and whether the portrait's expression was relaxed.
 
     Attributes:
         faces: how many faces a portrait has.
@@ -88,14 +90,14 @@ class FakeRenderer:
     poison: set[str] = field(default_factory=set)
     before: Callable[[int], None] = lambda done: None
 
-    def prepare(self, portrait: Portrait, *, face: int | None = None) -> FakeRig:
+    def prepare(self, portrait: Portrait, *, face: int | None = None, neutral: bool = False) -> FakeRig:
         """As the puppet does."""
         if not self.faces:
             raise FaceError(f"{portrait.name}: no face was found. Crop the picture to head and shoulders.")
         if face is not None and face > self.faces:
             raise FaceError(f"{portrait.name}: there is no face {face}; only one face could be found.")
         notes = (f"{self.faces} faces were found and the largest one acts",) if self.faces > 1 and face is None else ()
-        return FakeRig(portrait, notes)
+        return FakeRig(portrait, notes, neutral)
 
     def render(self, rig: FakeRig, motion: NDArray[np.float32], backdrop: Backdrop | None = None) -> Frames:
         """Frames of a motion."""
@@ -107,6 +109,7 @@ class FakeRenderer:
         frames = np.repeat(rig.portrait.rgb[None], len(motion), axis=0)
         frames[..., 2] = np.rint(255 * motion[:, BLINK])[:, None, None]
         frames[:, 0, 0, 0] = np.rint(128 + 5 * motion[:, YAW])
+        frames[:, 0, 1, 0] = 255 if rig.neutral else 0
         if backdrop is None:
             return frames
         person = np.zeros(frames.shape[1:3], bool)

@@ -18,6 +18,7 @@ import pytest
 
 from PIL import Image
 
+from protocol.messages import FilmOpened
 from renderer.errors import DeviceLost
 from renderer.video import Sink, VideoError, probe, read_frames
 from renderer.weights import WeightsError
@@ -25,6 +26,7 @@ from runtime import studio
 from runtime.cli import main
 from runtime.commands import asking, showing
 from runtime.renderers import TABLES
+from runtime.takes import open_take
 from tests.program import at_home, left
 from tests.staging import FakeRenderer, opening_fake, portrait_file
 
@@ -83,8 +85,20 @@ def test_the_record_holds_all_that_it_was_made_with(renderer):
     assert record["renderer"]["name"] == "fake"
     assert record["renderer"]["models"][0]["sha256"]
     assert record["background"] == [16, 32, 48]
+    assert record["neutral"] is False
     counted = {"frames": 25, "frames_rendered": 25, "frames_kept": 0}
     assert record["video"] == {**counted, "fps": "25", "width": 40, "height": 48}
+
+
+def test_an_expression_that_was_relaxed_stays_so_when_the_take_is_rendered_again_or_revised(renderer):
+    assert animate("--seconds", "1", "--neutral", "-o", "a_%02d.png") == 0
+    assert main(["revise", "a_%02d.png", "slower", "-o", "b_%02d.png"]) == 0
+    assert main(["render", "portrait.png", "a_%02d.png", "-o", "c_%02d.png", "--neutral"]) == 0
+    assert main(["render", "portrait.png", "a_%02d.png", "-o", "d_%02d.png"]) == 0
+    shown = [[int(frame[0, 1, 0]) for frame in read_frames(Path(f"{name}_%02d.png"))] for name in "abcd"]
+    assert [set(reds) for reds in shown] == [{255}, {255}, {255}, {0}]
+    (opened,) = [each.message for each in open_take(Path("a_%02d.take")).records if isinstance(each.message, FilmOpened)]
+    assert opened.neutral
 
 
 def test_the_frames_are_those_of_the_motion_beside_it(renderer):

@@ -64,8 +64,12 @@ def test_a_small_face_works_with_a_warning():
 
 
 def test_a_profile_is_refused():
-    with pytest.raises(FaceError, match="seen from the side"):
+    with pytest.raises(FaceError, match=r"seen from the side.* both eyes can be seen\.$"):
         cast([face(200, yaw=70)], None, "a.png", SIZE)
+    with pytest.raises(FaceError, match="or choose another face with --face"):
+        cast([face(200, yaw=-70), face(90)], None, "a.png", SIZE)
+    acting, _ = cast([face(200, yaw=-70), face(90)], 2, "a.png", SIZE)
+    assert acting.box[2] == 90
 
 
 def test_a_turned_head_is_told():

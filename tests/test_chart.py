@@ -49,7 +49,7 @@ def test_the_background_is_shown_without_the_person(rig: PuppetRig, face: Face):
     chart = rig_chart(rig, [face])
     wall = np.abs(chart.astype(int) - WALL).max(axis=-1) <= 12
     # Of the panels, only "what is behind" is wall nearly all over; its width follows from the canvas.
-    columns = rig.source.shape[3] * PANEL // max(rig.source.shape[2:])
+    columns = rig.grid.width * PANEL // max(rig.grid.width, rig.grid.height)
     assert wall[:PANEL].sum() > 0.9 * columns * PANEL
 
 

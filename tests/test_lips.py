@@ -5,11 +5,23 @@ import pytest
 import torch
 
 from configs.puppet import MuscleTable, builtin_muscles
-from protocol.channels import both_sides
-from renderer.puppet.anatomy import CORNERS, LOWER, LOWER_OUTER, UNDER_NOSE, UPPER, UPPER_OUTER
+from protocol.channels import INDEX, NAMES, both_sides
+from renderer.puppet.anatomy import (
+    CORNERS,
+    LOWER,
+    LOWER_INNER,
+    LOWER_OUTER,
+    UNDER_NOSE,
+    UPPER,
+    UPPER_INNER,
+    UPPER_OUTER,
+    Anchors,
+    curve,
+    place,
+)
 from renderer.puppet.geometry import CM_PER_U, Field
 from renderer.puppet.lattice import Lattice, inverse, jacobian
-from renderer.puppet.lips import JAW_CHANNELS, jaw_ways
+from renderer.puppet.lips import JAW_CHANNELS, jaw_ways, seal, sealed
 from renderer.puppet.muscles import MUSCLES, fields
 from tests.drawn_face import drawn_anchors, drawn_points, grid
 
@@ -43,12 +55,22 @@ TOGETHER = (
     {"cheekPuff": 1, "mouthPress": 1},
 )
 """What goes with what in speech, laughter, disgust, sorrow and resolve."""
+OPENING = ("jawOpen", "mouthFunnel", "mouthUpperUp", "mouthLowerDown", "tongueOut")
+"""What parts closed lips."""
 
 
 @pytest.fixture(scope="module")
 def basis() -> Field:
     """Every field in u on a grid: [controls, sides of the mouth, 3, rows, columns]."""
     return fields(drawn_anchors(), *grid(CELL))
+
+
+def opened(gap: float) -> Anchors:
+    """A face that shows its teeth: its lips are so many u apart."""
+    points = drawn_points()
+    for ids, share in ((UPPER_INNER, 0.5), (UPPER_OUTER, 0.5), (LOWER_INNER, -0.5), (LOWER_OUTER, -0.5)):
+        points[list(ids), 1] += share * gap * (1 - np.linspace(-1, 1, len(ids)) ** 2)
+    return Anchors(points, points[list(UPPER_INNER), :2], points[list(LOWER_INNER), :2])
 
 
 def moved(basis: Field, **channels: float) -> Field:
@@ -137,8 +159,78 @@ def test_sealed_lips_meet_however_far_the_jaw_is_open(basis):
         for upper, lower in ((13, 14), (81, 178), (311, 402)):
             rest = (points[upper] - points[lower]) * CM_PER_U
             apart = rest + at(both[UPPER], points[upper]) - at(both[LOWER], points[lower])
-            assert np.abs(apart).max() < 0.03 + (1 - jaw) * np.abs(rest).max()
+            assert np.abs(apart - rest).max() < 0.03
         assert at(both[LOWER], points[152])[1] < -1.8 * jaw
+
+
+@pytest.mark.parametrize("gap", [0.06, 0.12, 0.24])
+def test_lips_that_are_open_in_the_portrait_close_over_the_teeth(gap):
+    anchors = opened(gap)
+    field = seal(0.4)
+    for x in (-0.15, 0.0, 0.15):
+        edges = [np.array([x, curve(line, np.array(x))]) for line in (anchors.upper_edge, anchors.lower_edge)]
+        upper, lower = (
+            edge[1] + field(place(anchors, *edge[:, None]), anchors, side)[1][0]
+            for side, edge in zip((UPPER, LOWER), edges, strict=True)
+        )
+        assert -0.02 < upper - lower <= 0
+        assert edges[1][1] < upper < edges[0][1]
+
+
+def test_lips_that_close_grow_and_leave_the_skin_around_them():
+    anchors, field = opened(0.16), seal(0.4)
+    for side, ids in ((UPPER, UPPER_OUTER), (LOWER, LOWER_OUTER)):
+        edge = (anchors.upper_edge, anchors.lower_edge)[side][5]
+        outer, far = anchors.points[ids[5], :2], np.array([0.0, anchors.points[[UNDER_NOSE, 152][side], 1]])
+        inner, around, beyond = (
+            abs(float(field(place(anchors, *p[:, None]), anchors, side)[1][0])) for p in (edge, outer, far)
+        )
+        assert inner > 1.3 * around > 0
+        assert beyond < 0.15 * inner
+
+
+def test_closed_lips_have_nothing_to_close():
+    points = drawn_points()
+    line = points[list(UPPER_INNER), :2]
+    anchors = Anchors(points, line, line)
+    spot = place(anchors, *grid(CELL))
+    assert not any(part.any() for side in (UPPER, LOWER) for part in seal(0.4)(spot, anchors, side))
+
+
+@pytest.mark.parametrize(
+    ("channels", "least", "most"),
+    [
+        ({}, 0, 0),
+        ({"jawOpen": 1}, 0, 0),
+        ({"mouthPress": 0.05}, 0, 0.1),
+        ({"mouthPress": 0.35}, 1, 1),
+        ({"mouthPressLeft": 0.35}, 0.3, 0.7),
+        ({"mouthPucker": 1}, 1, 1),
+        ({"jawOpen": 0.4, "mouthClose": 0.4}, 1, 1),
+        ({"mouthRollLower": 0.7, "mouthRollUpper": 0.6}, 1, 1),
+        ({"mouthFunnel": 1}, 0, 0.3),
+        ({"mouthPress": 0.4, "mouthLowerDown": 1}, 0, 0),
+        ({"mouthPress": -1}, 0, 0),
+    ],
+    ids=str,
+)
+def test_what_brings_lips_together(channels, least, most):
+    row = torch.zeros(1, len(NAMES))
+    for name, value in channels.items():
+        for channel in both_sides(name):
+            row[0, INDEX[channel]] = value
+    assert least <= float(sealed(row)) <= most
+
+
+def test_closed_lips_stay_closed_but_for_what_opens_them():
+    points = drawn_points()
+    line = points[list(UPPER_INNER), :2]
+    anchors = Anchors(points, line, line)
+    x = np.linspace(-0.26, 0.26, 27)
+    upper, lower = fields(anchors, x, curve(line, x))[:-1, :, 1].swapaxes(0, 1)
+    gaps = dict(zip(MUSCLES, (upper - lower).max(axis=1) * CM_PER_U, strict=True))
+    opens = {name for name, gap in gaps.items() if gap > 0.2}  # cm; soft lips fill what is less
+    assert opens == {name for stem in OPENING for name in both_sides(stem)}
 
 
 def test_an_open_jaw_leaves_the_upper_lip_and_the_nose_where_they_are(basis):

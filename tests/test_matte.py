@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from renderer.puppet.matte import cut_by, firm, own_colours, reach, spread
+from renderer.puppet.matte import cut_by, firm, own_colours, reach, spread, strands
 from tests.drawn_face import drawn_mesh
 
 U = 60.0
@@ -72,6 +72,36 @@ def test_a_soft_rim_beyond_the_matte_is_within_reach():
     picture = (softer * np.array([0.3, 0.2, 0.1], np.float32) + (1 - softer) * np.float32(0.8)).astype(np.float32)
     rim = (AWAY > 2) & (AWAY < 4)
     assert reach(picture, HEAD, HEAD, U)[rim].mean() > 0.9
+
+
+def with_lock(x: int) -> np.ndarray:
+    """The portrait with a thin lock of hair that stands out from the head to the right, from some column on."""
+    picture = PICTURE.copy()
+    picture[139:142, x:270] = (0.3, 0.2, 0.1)
+    return picture
+
+
+def test_a_lock_that_the_matte_missed_goes_along():
+    alpha = firm(HEAD, MESH, U)
+    loose, hair = strands(with_lock(230), alpha, U)
+    lock = (np.abs(Y - 140) <= 1) & (X > 245) & (X < 265)
+    assert loose[lock].min() > 0.8
+    assert hair[lock].all()
+    assert loose[np.abs(Y - 140) > 8].max() < 0.1
+
+
+def test_a_line_by_itself_is_no_hair():
+    loose, hair = strands(with_lock(258), firm(HEAD, MESH, U), U)
+    assert not loose[:, 255:].any()
+    assert not hair[:, 262:].any()
+
+
+def test_in_front_of_a_busy_background_no_strands_are_looked_for():
+    busy = (
+        with_lock(230) + np.random.default_rng(2).normal(0, 0.15, (75, 80, 3)).repeat(4, 0).repeat(4, 1) * (AWAY > 8)[..., None]
+    )
+    loose, _ = strands(busy.clip(0, 1).astype(np.float32), firm(HEAD, MESH, U), U)
+    assert not loose[X > 245].any()
 
 
 def test_colours_spread_from_where_they_are_known():

@@ -153,6 +153,40 @@ def test_teeth_of_the_portrait_stay_while_the_lower_lip_goes():
     assert light(below) < 0.5 * light(where_they_were)
 
 
+def test_lower_teeth_of_the_portrait_go_with_the_jaw():
+    gap, down = 0.2, 0.2
+    frame, mesh = face()
+    mesh = opened(mesh, gap)
+    picture = drawn(mesh, within=DARK)
+    y, x = np.mgrid[:SIDE, :SIDE]
+    t, v = find_mouth(picture, mesh, frame).axes.of_points(np.stack([x.ravel(), y.ravel()], axis=1)).T.reshape(2, SIDE, SIDE)
+    half = 0.5 * gap * U * (1 - ((2 * t - 1) / 0.8) ** 2)
+    row = (np.abs(t - 0.5) < 0.35) & (v > -half) & (v < -0.4 * half)
+    picture[row] = TEETH
+    mouth = find_mouth(picture, mesh, frame)
+    jaw = down / float(mouth.jaw[0, 1] / U)
+    out = painted(mouth, picture, down=down, jawOpen=jaw)
+    where_they_were, where_they_are = (middle_column(mouth, out, low, low + 0.03) for low in (-0.08, -0.08 - down))
+    assert light(where_they_are) > 0.8 * light(torch.tensor(TEETH)[:, None])
+    assert light(where_they_were) < 0.5 * light(where_they_are)
+
+
+def test_where_open_lips_meet_there_is_a_line():
+    mouth, picture = mouth_of(0.12, TEETH)
+    out = painted(mouth, picture, up=-0.06, down=-0.07, mouthPressLeft=1, mouthPressRight=1)
+    line, lip = middle_column(mouth, out, -0.008, 0.008), middle_column(mouth, out, -0.05, -0.04)
+    assert light(line) < 0.85 * light(lip)
+    assert light(middle_column(mouth, out, -0.05, 0.05)) < light(torch.tensor(TEETH)[:, None])
+
+
+def test_a_tongue_comes_out_below_the_upper_teeth():
+    mouth, picture = mouth_of(0.12, TEETH)
+    out = painted(mouth, picture, down=0.15, jawOpen=0.5, tongueOut=1)
+    teeth, tongue = middle_column(mouth, out, -0.02, 0.02), middle_column(mouth, out, -0.25, -0.2)
+    assert light(teeth) > 0.8 * light(torch.tensor(TEETH)[:, None])
+    assert float(tongue.mean(dim=1)[0]) > 1.3 * float(tongue.mean(dim=1)[2])
+
+
 def test_a_raised_lip_uncovers_more_of_the_same_and_no_dark_band():
     mouth, picture = mouth_of(0.12, TEETH)
     uncovered = middle_column(mouth, painted(mouth, picture, up=0.04), 0.065, 0.085)
@@ -187,7 +221,7 @@ def test_a_row_of_teeth_seen_from_the_side_is_narrower_on_the_far_side():
         frame = HeadFrame(np.array([SIDE / 2, 60.0]), U, 0.0, np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]))
         mesh = np.concatenate([frame.pixels(points), -U * (points @ frame.axes.T)[:, 2:]], axis=1)
         mouth = find_mouth(drawn(mesh), mesh, frame)
-        rows = find_rows(frame, mesh, mouth.axes, mouth.edges[1].numpy().astype(np.float64))
+        rows = find_rows(frame, mesh, mouth.axes, *mouth.edges.numpy().astype(np.float64))
         lit, middle = rows.upper_light > 0.3, mouth.middle
         return middle - float(steps()[lit][0]), float(steps()[lit][-1]) - middle
 

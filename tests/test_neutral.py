@@ -1,81 +1,250 @@
-"""What a face does at rest is measured alike however it is held, and a smile leaves less for the mouth to do."""
+"""What a face does already is measured however it is held, leaves less of the same to do, and can be taken back."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from protocol.channels import INDEX
-from renderer.faces import Face
-from renderer.puppet.anatomy import CORNERS, LID_LOWER, LID_UPPER, LOWER_INNER, UPPER_INNER
+from protocol.channels import CHANNELS, INDEX, NAMES, both_sides
+from renderer.faces import Face, FaceNets, landmarks_in
+from renderer.portrait import Portrait
+from renderer.pose import Pose
+from renderer.puppet.anatomy import (
+    BROW_LOWER,
+    BROW_UPPER,
+    CORNERS,
+    LOWER_INNER,
+    LOWER_OUTER,
+    UNDER_NOSE,
+    UPPER_INNER,
+    UPPER_OUTER,
+)
 from renderer.puppet.geometry import Points
-from renderer.puppet.neutral import BEAMING, LESS_WHEN_BEAMING, SMILING, Neutral, headroom, neutral
-from tests.drawn_face import drawn_mesh
+from renderer.puppet.neutral import AVERTED, EASED, LESS, Neutral, acting, hints, neutral, reach, relaxing, said
+from renderer.puppet.puppet import Puppet, prepared
+from tests.drawn_face import drawn_mesh, drawn_portrait, found_face
 
 U = 100.0
+SMILE, PRESS = "mouthSmileLeft", "mouthPressLeft"
 
 
-def face(mesh: Points, look: tuple[float, float] = (0.0, 0.0), roll: float = 0.0) -> Face:
-    """A face of a mesh, with irises `look` u towards the subject's left and up from between the corners, all rolled."""
-    middles = np.array([(mesh[a, :2] + mesh[b, :2]) / 2 for a, b in ((33, 133), (263, 362))])
-    irises = np.repeat((middles + np.array([U * look[0], -U * look[1]]))[:, None], 5, axis=1)
+def drawn(roll: float = 0.0, **moved: float) -> Face:
+    """The drawn face, its brows and lids as a face at rest has them, then tilted.
+
+    Args:
+        roll: degrees.
+        moved: u by which the corners go `up` and `out`, the lips `apart`, the brows `brows` up, the irises `aside` to the
+            subject's left, and the upper lids `lids` up.
+    """
+    _, mesh = drawn_mesh(U, 160.0, 120.0)
+    face = found_face(mesh)
+    mesh = mesh.copy()
+    _lift(mesh, [*CORNERS], moved.get("up", 0.0))
+    mesh[list(CORNERS), 0] += U * moved.get("out", 0.0) * np.array([-1, 1])
+    for ids, sign in ((UPPER_INNER, 1), (UPPER_OUTER, 1), (LOWER_INNER, -1), (LOWER_OUTER, -1)):
+        _lift(mesh, list(ids[1:-1]), sign * moved.get("apart", 0.0) / 2)
+    _lift(mesh, [UNDER_NOSE], 0.1)  # the drawn lip is long
+    for lines in (BROW_LOWER, BROW_UPPER):
+        for side in (0, 1):
+            _lift(mesh, list(lines[side]), moved.get("brows", 0.0) - 0.06)
+    # As drawn the upper lid is 1.2 radii of the iris above its centre, the lower one 0.65 below.
+    irises, contours = face.irises.copy(), face.contours.copy()
+    contours[:, 9:16, 1] += U * (0.03 - moved.get("lids", 0.0))
+    irises[..., 0] += U * moved.get("aside", 0.0)
+    irises[..., 1] -= 0.018 * U
     cos, sin = np.cos(np.radians(roll)), np.sin(np.radians(roll))
     turn = np.array([[cos, sin], [-sin, cos]])
-    turned = np.concatenate([mesh[:, :2] @ turn, mesh[:, 2:]], axis=1)
-    box = (0.0, 0.0, 200.0, 200.0)
-    contours = np.zeros((2, 71, 2), np.float32)
-    return Face(box, 1.0, 1.0, turned.astype(np.float32), (irises @ turn).astype(np.float32), contours)
+    points = np.concatenate([mesh[:, :2] @ turn, mesh[:, 2:]], axis=1)
+    arrays = (points.astype(np.float32), (irises @ turn).astype(np.float32), (contours @ turn).astype(np.float32))
+    return Face(face.box, 1.0, 1.0, *arrays)
 
 
-def mesh() -> Points:
-    return drawn_mesh(U, 160.0, 120.0)[1]
+def _lift(mesh: Points, ids: list[int], by: float) -> None:
+    mesh[ids, 1] -= by * U
 
 
-def found(lift: float) -> Neutral:
-    rest = neutral(face(mesh()))
-    return Neutral(rest.pose, rest.lids, rest.gap, lift, rest.gaze)
+def found(expression: dict[str, float], gaze: float = 0.0, gap: float = 0.0, yaw: float = 0.0) -> Neutral:
+    both = {name: value for stem, value in expression.items() for name in both_sides(stem)}
+    return Neutral(Pose(yaw, 0.0, 0.0), (gaze, 0.0), gap, both)
+
+
+# ------------------------------------------------------------------------------------------------------------ measuring
 
 
 @pytest.mark.parametrize("roll", [0.0, 35.0, 180.0])
-def test_lids_lips_and_gaze_are_measured_alike_however_the_head_is_tilted(roll: float):
-    rest = neutral(face(mesh(), (0.03, 0.01), roll))
-    # As drawn: the lips 0.008 u apart and their corners level with them; lids of 0.115 u over eyes of 0.31 u, two thirds up.
-    assert rest.gap == pytest.approx(0.008, abs=1e-4)
-    assert rest.lift == pytest.approx(0.0, abs=1e-4)
-    assert rest.lids == pytest.approx((0.316, 0.316), abs=0.03)
-    assert rest.gaze[0] == pytest.approx((0.03, 0.01), abs=1e-4)
-    assert rest.gaze[1] == pytest.approx((0.03, 0.01), abs=1e-4)
+def test_a_face_at_rest_does_nothing_however_the_head_is_tilted(roll):
+    rest = neutral(drawn(roll))
+    assert dict(rest.expression) == {}
+    assert rest.gaze == pytest.approx((0.0, 0.0), abs=3.0)
+    assert rest.gap == pytest.approx(0.008, abs=1e-3)
+    assert said(rest) == ""
     assert (rest.pose.roll - roll + 180) % 360 - 180 == pytest.approx(0.0, abs=1.0)
 
 
-def test_each_eye_is_measured_by_itself():
-    closed = mesh()
-    closed[list(LID_UPPER[0]), :2] = closed[list(LID_LOWER[0]), :2]
-    right, left = neutral(face(closed)).lids
-    assert right == 0.0
-    assert left > 0.2
+@pytest.mark.parametrize("roll", [0.0, 35.0])
+def test_a_smile_is_measured_by_what_the_channel_does(roll):
+    # Corners that are as high as those of the level mouth and half of the muscle's way (0.72 cm = 0.081 u) above that.
+    half = neutral(drawn(roll, up=0.022 + 0.0405, out=0.06)).expression
+    assert half[SMILE] == pytest.approx(0.5, abs=0.07)  # the drawn head is found some 4 degrees off
+    assert half["mouthSmileRight"] == half[SMILE]
 
 
-def test_an_open_mouth_has_a_gap_and_raised_corners_are_a_lift():
-    parted = mesh()
-    parted[list(UPPER_INNER[1:-1]), 1] -= 0.05 * U
-    parted[list(LOWER_INNER[1:-1]), 1] += 0.05 * U
-    assert neutral(face(parted)).gap == pytest.approx(0.108, abs=1e-4)
-    smiling = mesh()
-    smiling[list(CORNERS), 1] -= 0.08 * U
-    assert neutral(face(smiling)).lift == pytest.approx(0.08, abs=1e-4)
+def test_corners_that_are_high_but_close_together_are_no_smile():
+    assert SMILE not in neutral(drawn(up=0.07)).expression
 
 
-@pytest.mark.parametrize("lift", [-0.1, 0.0, SMILING])
-def test_a_face_that_does_not_smile_has_all_its_motion_left(lift: float):
-    assert set(headroom(found(lift)).values()) == {1.0}
+def test_bared_teeth_are_no_open_jaw_and_an_open_jaw_no_smile():
+    grin = neutral(drawn(up=0.11, out=0.08, apart=0.16)).expression
+    assert grin[SMILE] > 0.5
+    assert grin.get("jawOpen", 0.0) < 0.1
+    gape = neutral(drawn(apart=0.2)).expression
+    assert gape["jawOpen"] == pytest.approx(0.67, abs=0.05)  # 0.2 u of the 0.276 that the channel opens, less closed lips'
+    assert SMILE not in gape
 
 
-def test_the_more_a_face_smiles_already_the_less_is_left_down_to_a_limit():
-    left = [headroom(found(lift)) for lift in (SMILING, 0.05, 0.07, BEAMING, 0.3)]
-    for name, least in LESS_WHEN_BEAMING.items():
-        for side in ("Left", "Right"):
-            values = [each[f"{name}{side}"] for each in left]
-            assert values == sorted(values, reverse=True)
-            assert values[-2:] == pytest.approx([1 - least] * 2)
-    assert set(left[0]) <= set(INDEX)
+def test_lids_brows_and_gaze_are_measured():
+    assert neutral(drawn(brows=-0.05)).expression["browDownLeft"] > 0.2
+    assert neutral(drawn(brows=0.1)).expression["browInnerUp"] > 0.5
+    assert neutral(drawn(lids=-0.08)).expression["eyeBlinkLeft"] > 0.2
+    assert neutral(drawn(lids=0.05)).expression["eyeWideRight"] > 0.2
+    # An eyeball's radius is 0.135 u, so 0.035 u are 15 degrees.
+    assert neutral(drawn(aside=0.035)).gaze[0] == pytest.approx(15, abs=1.5)
+    assert "eyes 15 degrees to its left of the camera" in said(neutral(drawn(aside=0.035)))
+
+
+def test_eyes_that_do_not_agree_look_ahead():
+    face = drawn()
+    irises = face.irises.copy()
+    irises[0, :, 0] += 0.03 * U
+    irises[1, :, 0] -= 0.03 * U
+    squinting = Face(face.box, 1.0, 1.0, face.mesh, irises, face.contours)
+    assert neutral(squinting).gaze[0] == 0.0
+
+
+# ------------------------------------------------------------------------------------------------------- what is left
+
+
+def test_a_face_at_rest_has_all_its_motion_left():
+    how = acting(found({}), relaxed=False)
+    assert set(how.left.tolist()) == {1.0}
+    motion = np.linspace(-1, 1, len(NAMES), dtype=np.float32)[None]
+    assert np.array_equal(how.of(motion), motion)
+
+
+def test_a_face_that_smiles_at_six_tenths_has_four_tenths_left():
+    how = acting(found({"mouthSmile": 0.6}), relaxed=False)
+    assert how.left[INDEX[SMILE]] == pytest.approx(0.4)
+    assert how.left[INDEX["mouthSmileRight"]] == pytest.approx(0.4)
+    assert how.left[INDEX["mouthFrownLeft"]] == 1.0  # the other way there is no less
+    assert not how.relaxed.any()
+
+
+@pytest.mark.parametrize("stem", LESS)
+def test_the_more_a_face_does_the_less_is_left_and_never_less_than_nothing(stem):
+    cause, less = LESS[stem]
+    channels = [INDEX[name] for name in both_sides(stem)]
+    left = [acting(found({cause: share}), relaxed=False).left[channels] for share in (0.0, 0.3, 0.7, 1.0)]
+    assert np.all(np.diff(left, axis=0) < 0)
+    assert left[-1] == pytest.approx(1 - less, abs=1e-6)
+
+
+def test_each_eye_has_its_own_left():
+    how = acting(Neutral(Pose(0, 0, 0), (0, 0), 0.0, {"eyeWideLeft": 0.5}), relaxed=False)
+    assert how.left[[INDEX["eyeWideLeft"], INDEX["eyeWideRight"]]].tolist() == [0.5, 1.0]
+
+
+def test_a_blink_closes_whatever_is_open():
+    how = acting(found({"eyeBlink": 1.0, "eyeWide": 1.0, "mouthSmile": 1.0}), relaxed=False)
+    assert how.left[INDEX["eyeBlinkLeft"]] == 1.0
+
+
+def test_eyes_that_look_aside_turn_less_to_that_side():
+    assert reach(found({})) == {}
+    assert reach(found({}, gaze=12.0)) == dict.fromkeys(("eyeYawRight", "eyeYawLeft"), (-38.0, 26.0))
+    # A head that is turned 30 degrees to the right and looks into the camera has its eyes 30 degrees to the left.
+    assert reach(found({}, yaw=-30.0))["eyeYawLeft"] == (-38.0, 8.0)
+    assert reach(found({}, gaze=-20.0, yaw=30.0))["eyeYawLeft"] == (-6.0, 38.0)
+
+
+# ------------------------------------------------------------------------------------------------------------ relaxing
+
+
+def test_a_face_at_rest_is_left_alone():
+    assert relaxing(found({})) == {}
+    assert not acting(found({}), relaxed=True).relaxed.any()
+
+
+def test_a_smile_is_taken_back_in_part_and_what_is_taken_back_can_be_smiled_again():
+    given = relaxing(found({"mouthSmile": 0.6}))
+    assert -0.6 < given[SMILE] < -0.3
+    how = acting(found({"mouthSmile": 0.6}), relaxed=True)
+    widest = how.of(np.ones((1, len(NAMES)), np.float32))[0, INDEX[SMILE]]
+    assert widest == pytest.approx(0.4, abs=1e-6)  # no further than the face that keeps its smile
+    assert how.of(np.zeros((1, len(NAMES)), np.float32))[0, INDEX[SMILE]] == pytest.approx(given[SMILE])
+
+
+@pytest.mark.parametrize("stem", [stem for stem in EASED if stem != "browOuterUp"])
+def test_no_more_is_taken_back_than_looks_right(stem):
+    _, most = EASED[stem]
+    given = relaxing(found({stem: 1.0}))
+    assert all(given[name] == pytest.approx(-most) for name in both_sides(stem))
+
+
+def test_open_lips_are_closed_by_jaw_and_lips_and_closed_ones_are_not_pressed():
+    closed = relaxing(found({}, gap=0.04))
+    assert closed == {}
+    bared = relaxing(found({}, gap=0.15))
+    assert bared["jawOpen"] < -0.1
+    assert bared[PRESS] > 0.1
+    # A jaw that is open comes up further.
+    gaping = relaxing(found({"jawOpen": 0.8}, gap=0.24))
+    assert gaping["jawOpen"] == pytest.approx(-0.5)
+    assert gaping[PRESS] > 0.1
+
+
+def test_eyes_come_back_to_the_camera_as_far_as_that_is_sure():
+    assert relaxing(found({}, gaze=3.0)) == {}
+    assert relaxing(found({}, gaze=10.0))["eyeYawLeft"] == pytest.approx(-6.0)
+    assert relaxing(found({}, gaze=-40.0))["eyeYawRight"] == pytest.approx(AVERTED)
+
+
+def test_whatever_is_taken_back_is_a_channel_of_the_face():
+    everything = dict.fromkeys(("mouthSmile", "jawOpen", "browDown", "browInnerUp", "eyeBlink", "eyeWide"), 1.0)
+    given = relaxing(found(everything, gaze=30.0, gap=0.3))
+    assert given.keys() <= CHANNELS.keys()
+    assert not any(name.startswith("head") for name in given)
+    assert all(abs(value) <= CHANNELS[name].high for name, value in given.items())
+
+
+def test_only_what_keeps_motion_from_being_seen_is_hinted_at():
+    assert hints(found({"mouthSmile": 0.3, "jawOpen": 0.3})) == ()
+    (smiles,) = hints(found({"mouthSmile": 0.6}))
+    assert "adds only 40% of itself; --neutral relaxes it first" in smiles
+    (gapes,) = hints(found({"jawOpen": 0.6}))
+    assert "--neutral closes it first" in gapes
+
+
+def test_a_relaxed_smile_shows_its_teeth_no_more_and_opens_again(models, sample):
+    nets = FaceNets(models.models())
+    puppet = Puppet(nets)
+    portrait = Portrait(rgb=sample, alpha=None, name="portrait.png", notes=(), digest="")
+    rig = puppet.prepare(portrait, neutral=True)
+    rest, laughs = np.zeros((2, len(NAMES)), np.float32)
+    laughs[[INDEX["jawOpen"]]] = 0.7
+    calm, laughing = (landmarks_in(frame, rig.face, nets) for frame in puppet.render(rig, np.stack([rest, laughs])))
+    assert calm is not None
+    assert laughing is not None
+    before, after = neutral(rig.face), neutral(calm)
+    assert before.gap > 0.12  # of this portrait's eyes' distance, as measured
+    assert after.gap < 0.045  # which the mesh leaves between closed lips
+    assert after.expression.get(SMILE, 0.0) < 0.6 * before.expression[SMILE]
+    assert neutral(laughing).gap > 0.1
+    assert rig.notes == ()
+
+
+def test_a_rig_keeps_the_expression_unless_it_is_to_be_relaxed():
+    picture, face, matte = drawn_portrait(62.0, 90.0, 90.0, 180, 210)
+    kept, relaxed = (prepared(picture, face, matte, relaxed=relaxed) for relaxed in (False, True))
+    assert not kept.acting.relaxed.any()
+    assert relaxed.acting.relaxed[INDEX["eyeWideLeft"]] < 0  # as it is drawn, it stares
+    assert kept.ranges == relaxed.ranges

@@ -201,11 +201,19 @@ def test_the_command_that_renders_it_again_names_what_is_not_as_usual():
     other = FilmOptions(portrait=Path("me.png"), output="a.mp4", size=64, face=2, background=(1, 2, 255), sheet=Path("a.png"))
     words = ["--size", "64", "--face", "2", "--background", "#0102ff", "--sheet", "a.png"]
     assert other.words(Path("m.json"))[6:] == words
+    assert FilmOptions(portrait=Path("me.png"), output="a.mp4", neutral=True).words(Path("m.json"))[6:] == ["--neutral"]
 
 
 USUAL = FilmOptions(portrait=Path("/me.png"), output="a.mp4")
 FULL = FilmOptions(
-    portrait=Path("/me.png"), output="frames/", device="cpu", size=64, face=2, background=(1, 2, 255), sheet=Path("/a.png")
+    portrait=Path("/me.png"),
+    output="frames/",
+    device="cpu",
+    size=64,
+    face=2,
+    background=(1, 2, 255),
+    sheet=Path("/a.png"),
+    neutral=True,
 )
 
 
@@ -241,6 +249,7 @@ def test_a_record_names_files_wherever_it_is_read_from():
         ("background", [1, 2, 256], "a list of three numbers"),
         ("background", {"r": 1}, "a list of three numbers"),
         ("sheet", 1, "has to be the name of a file, or null"),
+        ("neutral", 1, "neutral of the film is '1' and has to be true or false"),
     ],
 )
 def test_a_record_that_was_changed_is_refused_by_name(name, value, said):
@@ -256,6 +265,12 @@ def test_a_record_that_was_changed_is_refused_by_name(name, value, said):
 def test_a_record_without_what_it_has_to_say_is_refused(data):
     with pytest.raises(UsageError, match=r"take\.json is not as it was written: portrait of the film is missing"):
         FilmOptions.from_data(data, "a.take/take.json")
+
+
+def test_a_record_from_before_expressions_could_be_relaxed_keeps_them():
+    data = USUAL.as_data()
+    del data["neutral"]
+    assert FilmOptions.from_data(data, "a.take/take.json") == USUAL
 
 
 def test_a_record_of_a_later_version_is_not_half_understood():

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from renderer.puppet.matte import firm
-from renderer.puppet.plate import backdrop, composed, taken_apart
-from renderer.puppet.render import sample
+from renderer.puppet.plate import backdrop, lacking, over, taken_apart
+from renderer.puppet.sampling import finer, sample
 from tests.drawn_face import drawn_mesh
 
 U = 60.0
@@ -43,23 +43,34 @@ def layers(picture: np.ndarray) -> list[torch.Tensor]:
     ]
 
 
+def composed(person: torch.Tensor, plate: torch.Tensor, rest: torch.Tensor, moved: torch.Tensor) -> torch.Tensor:
+    return over(person[:, :3], person[:, 3:], plate) + lacking(rest, moved, U)
+
+
+def sampled(colours: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    """Colours alone, or with alpha."""
+    channels = colours.shape[1]
+    whole = torch.cat([colours, torch.ones_like(colours[:, :1])], dim=1)[:, :4]
+    return sample(finer(whole[0].permute(1, 2, 0).contiguous().numpy()), places)[:, :channels]
+
+
 def pixels() -> torch.Tensor:
     return torch.from_numpy(np.stack([X, Y]))[None]
 
 
 def test_what_is_not_hidden_stays_to_the_last_bit():
     picture = portrait()
-    assert np.array_equal(backdrop(picture, HIDDEN, U)[~HIDDEN], picture[~HIDDEN])
+    assert np.array_equal(backdrop(picture, HIDDEN, FOLLOW, U)[~HIDDEN], picture[~HIDDEN])
 
 
 def test_light_goes_on_behind_the_person():
     light = 0.2 + 0.0015 * X + 0.0005 * Y
     picture = wall(np.where(HIDDEN, 0.9, light))
-    assert np.abs(backdrop(picture, HIDDEN, U)[..., 0] - light)[HIDDEN].mean() < 0.03
+    assert np.abs(backdrop(picture, HIDDEN, FOLLOW, U)[..., 0] - light)[HIDDEN].mean() < 0.03
 
 
 def test_grain_goes_on_behind_the_person():
-    filled = backdrop(wall(np.where(HIDDEN, 0.9, 0.5), 0.03), HIDDEN, U)[..., 0]
+    filled = backdrop(wall(np.where(HIDDEN, 0.9, 0.5), 0.03), HIDDEN, FOLLOW, U)[..., 0]
     detail = filled - cv2.GaussianBlur(filled, (0, 0), 1.5)
     for near in (HIDDEN & (AWAY > -15), HIDDEN & (AWAY < -45)):
         assert detail[near].std() == pytest.approx(detail[~HIDDEN].std(), rel=0.5)
@@ -67,14 +78,14 @@ def test_grain_goes_on_behind_the_person():
 
 def test_a_pattern_goes_on_behind_the_edge():
     shelves = 0.5 + 0.3 * np.sign(np.sin(Y / 8))
-    filled = backdrop(wall(np.where(HIDDEN, 0.1, shelves)), HIDDEN, U)[..., 0]
+    filled = backdrop(wall(np.where(HIDDEN, 0.1, shelves)), HIDDEN, FOLLOW, U)[..., 0]
     rim = HIDDEN & (AWAY > -10) & (np.abs(Y - 140) < 30)
     assert np.abs(filled - shelves)[rim].mean() < 0.15  # half of what a plain grey would miss
 
 
 def test_a_picture_full_of_person_has_a_background_too():
     picture = portrait()
-    filled = backdrop(picture, np.ones(SHAPE, bool), U)
+    filled = backdrop(picture, np.ones(SHAPE, bool), FOLLOW, U)
     assert np.isfinite(filled).all()
     assert filled.std() < picture.std()
 
@@ -82,7 +93,7 @@ def test_a_picture_full_of_person_has_a_background_too():
 def test_the_layers_at_rest_are_the_portrait():
     picture = portrait()
     person, plate, rest = layers(picture)
-    seen = composed(person, plate, rest, pixels(), pixels(), U)[0].permute(1, 2, 0).numpy()
+    seen = composed(person, plate, rest, 0 * pixels())[0].permute(1, 2, 0).numpy()
     assert np.abs(seen - picture).max() < 1e-5
 
 
@@ -102,9 +113,9 @@ def test_the_first_motion_is_that_of_the_portrait_itself():
     far = torch.tensor([0.01, 0.0])[None, :, None, None]
     places = pixels() + far
     whole = torch.from_numpy(picture).permute(2, 0, 1)[None]
-    change = composed(sample(person, places), plate, rest, pixels(), places, U) - whole
-    own = sample(whole, places) - whole
-    behind = sample(plate, places) - plate  # stays where it is, so its share of the change is missing
+    change = composed(sampled(person, places), plate, rest, places - pixels()) - whole
+    own = sampled(whole, places) - whole
+    behind = sampled(plate, places) - plate  # stays where it is, so its share of the change is missing
     assert (change - own).abs().max() < 0.002 + behind.abs().max()
 
 
@@ -113,9 +124,8 @@ def test_what_the_layers_lack_fades_with_motion():
     bare = plate + person[:, 3:] * (person[:, :3] - plate)
     shares = []
     for far in (0.0, 0.05, 0.3, 0.8, 1.6):
-        seen = composed(
-            person, plate, torch.cat([torch.ones_like(rest[:, :3]), 0 * rest[:, 3:]], dim=1), pixels(), pixels() + far, U
-        )
+        ones = torch.cat([torch.ones_like(rest[:, :3]), 0 * rest[:, 3:]], dim=1)
+        seen = composed(person, plate, ones, torch.full_like(pixels(), far))
         shares.append(float((seen - bare)[0, 0, 100:200, 100:200].mean()))
     assert shares[0] == pytest.approx(1)
     assert shares[1] > 0.99

@@ -39,7 +39,7 @@ def test_the_first_that_is_up_prepares_and_the_others_get_its_rig_when_it_has(ho
     assert stage is STAGE
     assert house.actors[1].asked == ["warm", "prepare"]
     assert house.actors[0].asked == ["warm", "furnish"]
-    assert house.actors[0].calls[-1].words == ("second of 3", "one", "portrait one", None, "keep")
+    assert house.actors[0].calls[-1].words == ("second of 3", "one", "portrait one", None, "keep", False)
 
 
 def test_a_portrait_that_stands_ready_is_not_prepared_again(house):
@@ -99,7 +99,7 @@ def test_a_portrait_that_cannot_be_animated_is_refused_and_the_next_is_prepared(
     with pytest.raises(FaceError, match="no face"):
         house.prepare(lambda: house.answer(0, "prepare", raised(FaceError("no face"))))
     assert house.prepare(lambda: house.answer(0, "prepare", STAGE), key="two") is STAGE
-    assert house.actors[0].calls[-1].words == ("two", "portrait two", None, "keep")
+    assert house.actors[0].calls[-1].words == ("two", "portrait two", None, "keep", False)
     assert len(house.actors) == 2
 
 

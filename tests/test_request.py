@@ -131,6 +131,7 @@ def test_every_option_of_animate_reaches_the_job(words_of, tmp_path):
         "--background=#102030",
         "--sheet=s3://b/a.png",
         "--device=cpu",
+        "--neutral",
     ]
     given += [
         "--profile=gpu",

@@ -124,7 +124,7 @@ def test_a_take_is_meant_by_its_folder_its_journal_or_the_output_that_is_not_the
 
 
 def test_it_comes_to_the_same_end_as_if_nothing_had_happened(stopped):
-    words = ["--size", "60", "--background", "#102030", "--seed", "3", "--sheet", "out.png"]
+    words = ["--size", "60", "--background", "#102030", "--seed", "3", "--sheet", "out.png", "--neutral"]
     assert animate(*words, "-o", "out.mkv") == 0
     for name in ("out.mkv", "out.png", "out.take"):
         Path(name).rename(f"whole-{name}")
@@ -415,6 +415,7 @@ def film_of(**changes: Any) -> Mapping[str, Any]:
             "out.take/take.json asks for other frames than the journal says that the take was begun with",
         ),
         ({"face": 1}, "asks for other frames than the journal"),
+        ({"neutral": True}, "asks for other frames than the journal"),
         ({"renderer": "wan"}, "The take was begun with the renderer 'wan', which this version does not have"),
         ({"output": "out.xyz"}, "the ending .xyz says no format"),
         ({"sheet": "/dev/null/a.png"}, "cannot be written"),

@@ -46,9 +46,23 @@ def test_what_was_found_is_drawn_and_told(models, sample, capsys):
     (face,) = found["faces"]
     assert 100 < face["eyes_apart"] < 140  # seen in the picture
     assert abs(face["pose"]["yaw"]) < 5
+    assert 0.4 < face["expression"]["mouthSmileLeft"] < 0.8  # a broad smile with closed teeth
+    assert "jawOpen" not in face["expression"]
+    assert abs(face["gaze"]["yaw"]) < 4
+    assert "the face smiles in the portrait" in " ".join(found["warnings"])
     assert found["ranges"]["headYaw"][0] < 0 < found["ranges"]["headYaw"][1]
     with Image.open("rig.png") as chart:
         assert min(chart.size) > 500
+
+
+def test_for_people_it_says_what_the_face_does_already(models, sample, capsys):
+    Image.fromarray(sample).save("portrait.png")
+    assert main(["rig", "portrait.png", "-o", "rig.png"]) == 0
+    printed = capsys.readouterr()
+    first, second = printed.out.splitlines()
+    assert first == "rig.png: 1 face in 512 x 640 pixels"
+    assert second.startswith("expression: smile (0.")
+    assert "--neutral relaxes it first" in printed.err
 
 
 def test_a_picture_without_a_face_fails(models, capsys, tmp_path):

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from configs.mesh import builtin_mesh
 from renderer.faces import FaceNets, find_faces
-from renderer.segmentation import Segmenter, applied, guided, of_face, pushed
+from renderer.segmentation import Segmenter, applied, by_colour, clearer, guided, of_face, pushed, without
 
 SQUARE = np.array([[30, 30], [50, 30], [50, 50], [30, 50]], np.float64)
 
@@ -43,6 +43,49 @@ def test_the_face_itself_is_always_covered():
 
 def test_a_face_beyond_the_picture_leaves_nothing():
     assert of_face(np.ones((50, 50), np.float32), SQUARE + 1e7).max() == 0
+
+
+def haired(length: int) -> NDArray[np.uint8]:
+    """A face with long dark hair on both sides in front of a blue wall, 160 x 160; the hair ends at a row."""
+    picture = np.full((160, 160, 3), (70, 100, 170), np.uint8)
+    picture[40:length, 50:110] = (40, 30, 25)
+    picture[50:100, 65:95] = (220, 180, 160)
+    return picture + np.random.default_rng(0).integers(0, 12, picture.shape, np.uint8)
+
+
+FACE = np.array([[65, 50], [95, 50], [95, 100], [65, 100]], np.float64)
+
+
+def test_hair_that_the_network_leaves_out_joins_the_person():
+    said = np.zeros((160, 160), np.float32)
+    said[40:105, 50:110] = 1
+    found = by_colour(haired(115), said, FACE, 32.0)
+    assert found[108:113, 55:105].mean() > 0.9
+    assert found[:, :45].max() < 0.1
+    assert found[125:].max() < 0.1
+
+
+def test_a_picture_without_edges_changes_nothing():
+    said = np.zeros((160, 160), np.float32)
+    said[40:105, 50:110] = 1
+    assert np.array_equal(by_colour(np.full((160, 160, 3), 99, np.uint8), said, FACE, 32.0) > 0.5, said > 0.5)
+
+
+def test_an_outline_moves_only_to_a_clearer_one():
+    picture = np.zeros((40, 40, 3), np.uint8)
+    picture[:, 20:] = 200
+    before, right, wrong = (np.repeat(np.arange(40)[None] < column, 40, axis=0) for column in (15, 20, 25))
+    assert np.array_equal(clearer(picture, before, right), right)
+    assert np.array_equal(clearer(picture, right, wrong), right)
+
+
+def test_what_is_nearer_to_another_face_is_left_out():
+    answer = np.ones((120, 200), np.float32)
+    left, right = (np.array([[x - 10, 30], [x + 10, 30], [x + 10, 60], [x - 10, 60]], np.float64) for x in (60, 120))
+    kept = without(answer, left, [right])
+    assert kept[:, :88].min() == 1
+    assert kept[:, 93:].max() == 0
+    assert np.array_equal(without(answer, left, []), answer)
 
 
 def test_an_edge_moves_to_that_of_the_colours():

@@ -149,6 +149,22 @@ def test_nobody_to_ask_is_said_before_the_work(tmp_path):
     assert left(Path()) == ["portrait.png"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"runtime": "rey"}, "runtime='rey' is not known. Give inline or ray"),
+        ({"renderer": "nobody"}, "renderer='nobody' is not known. Give puppet"),
+        ({"device": "tpu"}, "device='tpu' is not known. Give auto or cpu or cuda"),
+        ({"workers": 0}, "workers=0 is not a number of workers. Give a whole number from 1 to 1000"),
+        ({"workers": -1}, "workers=-1 is not a number of workers"),
+        ({"workers": "2"}, "workers='2' is of type str. Give a whole number, or None"),
+    ],
+)
+def test_sessions_that_cannot_be_are_refused_as_options_are(asked, said):
+    with pytest.raises(UsageError, match=said):
+        Session(**{"runtime": "inline", **asked})
+
+
 REFUSED = [
     ({"seconds": -1}, "seconds=-1 is not a length that a take can have"),
     ({"seconds": float("nan")}, "seconds=nan is not a length"),
@@ -184,7 +200,8 @@ def test_keywords_that_cannot_be_are_refused_as_options_are(session, asked, said
         ({"size": 720.0}, "size=720.0 is of type float"),
         ({"face": 0}, "face=0 is not the number of a face"),
         ({"sheet": 3}, "sheet=3 is of type int"),
-        ({"portrait": "b.png"}, "film= has no keyword 'portrait'. There are size, face, background, sheet"),
+        ({"portrait": "b.png"}, "film= has no keyword 'portrait'. There are size, face, background, sheet, neutral"),
+        ({"neutral": 1}, "neutral=1 is of type int. Give True or False"),
         ("720", "film= is of type str. Give a dictionary"),
     ],
 )
@@ -222,10 +239,11 @@ def test_keywords_are_taken_as_they_are_written_in_python(session):
         opened_by = session.plan(" She grins. ", name, fps=fps, **asked).take.records[0].message
         assert (opened_by.direction, opened_by.fps, opened_by.seconds) == ("She grins.", "30000/1001", 1.0)
         assert (opened_by.emotion, opened_by.rounds) == ("sad", 2)
-    film = {"size": 64, "background": (1, 2, 3), "face": None, "sheet": None}
+    film = {"size": 64, "background": (1, 2, 3), "face": None, "sheet": None, "neutral": True}
     assert max(session.animate("portrait.png", "She grins.", "a.mp4", seconds=1, fps=10, film=film).video.size) == 64
     record = json.loads(Path("a.take/take.json").read_bytes())
     assert record["film"]["background"] == [1, 2, 3]
+    assert record["neutral"] is record["film"]["neutral"] is True
 
 
 def test_a_closed_session_makes_no_takes(session):

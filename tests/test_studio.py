@@ -66,6 +66,18 @@ def test_what_the_take_is_told_holds_all_that_frames_depend_on(made):
         "alpha",
         "green",
     ]
+    assert not message.neutral
+    assert film_opened(made.stage, 2, "keep", 25, neutral=True).neutral
+
+
+def test_an_expression_is_relaxed_wherever_the_portrait_is_prepared_and_kept_apart_in_the_record(tmp_path):
+    portrait = read_portrait(portrait_file(tmp_path / "portrait.png"))
+    renderer = opened(FakeRenderer())
+    kept, relaxed = (prepare(renderer, portrait, None, "keep", neutral=neutral) for neutral in (False, True))
+    assert (kept.render(rows(0.5))[0, 0, 1, 0], relaxed.render(rows(0.5))[0, 0, 1, 0]) == (0, 255)
+    assert (kept.stage.record["neutral"], relaxed.stage.record["neutral"]) == (False, True)
+    again = furnish(renderer, relaxed.rig, portrait, None, "keep", neutral=True)
+    assert again.stage == relaxed.stage
 
 
 def test_a_rig_that_came_from_elsewhere_makes_the_same_studio(tmp_path):

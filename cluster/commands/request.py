@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 _VALUES = ("seconds", "fps", "seed", "emotion", "size", "face", "background", "renderer", "device")
 _BASE = ("runtime", "profile", "workers", "worker_gpus", "worker_cpus", "worker_label", "worker_resource")
 """Those that `resume` has, too."""
-_SWITCHES = {"idle": (False, "--no-idle"), "negotiate": (False, "--no-negotiation"), "explain": (True, "--explain")}
+_SWITCHES = {
+    "idle": (False, "--no-idle"),
+    "negotiate": (False, "--no-negotiation"),
+    "explain": (True, "--explain"),
+    "neutral": (True, "--neutral"),
+}
 """Value at which a switch is passed on, and how."""
 _ALWAYS = {"json": (True, "--json"), "debug": (True, "--debug")}
 """The same, of those that `resume` has, too."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
+import cv2
 import numpy as np
 
 from numpy.typing import NDArray
@@ -110,7 +111,7 @@ class Place:
 
     Attributes:
         x, y: [...] head coordinates.
-        outside: [...] distance from the face's oval, 0 inside.
+        outside: [...] distance from the face's outline, 0 inside.
         t: [...] along the mouth: -1 at the right corner, 0 in the middle, 1 at the left one.
         middle: [...] 1 in the middle of the mouth, 0 at the corners and beyond.
     """
@@ -143,6 +144,15 @@ def inside_polygon(x: Field, y: Field, ring: Points) -> NDArray[np.bool_]:
     return found
 
 
+def outline(points: Points) -> Points:
+    """The closed ring [n + 1, 2] around all points [m, 2] of a face as it is seen.
+
+    Of a head that looks aside the mesh's own oval lies behind the far cheek, which hides it and goes beyond it.
+    """
+    hull = cv2.convexHull(points.astype(np.float32))[:, 0].astype(np.float64)
+    return np.concatenate([hull, hull[:1]])
+
+
 def curve(line: Points, x: Field) -> Field:
     """The height of a line [n, 2] of rising x at other x, that of its ends beyond them; never overshoots."""
     keep = np.concatenate([[True], np.diff(np.maximum.accumulate(line[:, 0])) > 1e-6])
@@ -157,9 +167,8 @@ def place(anchors: Anchors, x: Field, y: Field) -> Place:
         anchors: of the face.
         x, y: [...] head coordinates.
     """
-    points = anchors.points
-    ring = points[list(FACE_OVAL)][:, :2]
-    outside = np.where(inside_polygon(x, y, ring), 0.0, polyline_distance(x, y, np.concatenate([ring, ring[:1]])))
+    ring = outline(anchors.points[:, :2])
+    outside = np.where(inside_polygon(x, y, ring[:-1]), 0.0, polyline_distance(x, y, ring))
     right, left = anchors.corners[:, 0]
     centre = (right + left) / 2
     t = np.where(x < centre, (x - centre) / (centre - right), (x - centre) / (left - centre))

@@ -34,9 +34,11 @@ LEAST_HALF = 0.036
 """u: half of the thickness that the brow's thin end is taken to have."""
 LID_MARGIN = 0.035
 """u above the lid's edge that stay still: lashes, and the fold that the lid's own motion needs."""
+NOSE_ROOT = 0.06
+"""u by which skin gives way further down between the eyes, where there is no lid."""
 HAIR_MARGIN = 0.03
 """u below the top of the mesh, about the hairline, that stay still."""
-MOST_OF_ROOM = 0.55
+MOST_OF_ROOM = 0.65
 """The share of the skin below that may be used up by a brow that comes down; more would fold it."""
 LEAST_ROOM = 0.05
 """u over which motion fades out at least, however near the lids are."""
@@ -73,7 +75,7 @@ def _brows(at: Place, anchors: Anchors) -> _Brows:
         ways.append((np.abs(middle[:, 0]) - inner[-1]) / max(outer[-1] - inner[-1], 0.05))
     line, thick, lid_line, way = (np.concatenate([both[0], both[1][::-1]]) for both in (centres, halves, lids, ways))
     brow, rigid = curve(line, at.x), curve(thick, at.x)
-    below = brow - curve(lid_line, at.x) - LID_MARGIN - rigid
+    below = brow - curve(lid_line, at.x) - LID_MARGIN - rigid + NOSE_ROOT * smooth(0.22, 0.02, np.abs(at.x))
     gap = line[:, 1] - curve(lid_line, line[:, 0]) - LID_MARGIN - thick[:, 1]
     above = float(points[FOREHEAD, 1]) - HAIR_MARGIN - brow - rigid
     distance = at.y - brow
@@ -127,7 +129,7 @@ def brow_down(sign: float, parts: Parts) -> Muscle:
         weight = brows.drop * half(at, sign) * _lowered(brows.along)
         # Skin that is to come down needs skin below to give way.
         down = min(cm(parts["down"]), MOST_OF_ROOM * brows.room)
-        inward = smooth(0.01, 0.2, sign * at.x)
+        inward = smooth(0.0, 0.18, sign * at.x)
         return -sign * cm(parts["in"]) * weight * inward, -down * weight, nothing(at)
 
     return muscle

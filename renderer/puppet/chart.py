@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from configs.mesh import builtin_mesh
+from protocol.channels import CHANNELS, both_sides
 from renderer.faces import Face
 from renderer.puppet.axes import Axes, steps
-from renderer.puppet.neutral import neutral
+from renderer.puppet.neutral import neutral, relaxing, said
 from renderer.puppet.rig import PuppetRig
 
 PANEL = 400
@@ -33,7 +34,7 @@ def rig_chart(rig: PuppetRig, faces: Sequence[Face]) -> Picture:
         rig: of the portrait.
         faces: all that were found, the largest first.
     """
-    source = rig.source[0].permute(1, 2, 0).cpu().numpy()
+    source = rig.person[0].permute(1, 2, 0).cpu().numpy()
     colours = _bytes(source[..., :3])
     alpha = source[..., 3:]
     depth = rig.head.points[2].cpu().numpy()
@@ -43,7 +44,7 @@ def rig_chart(rig: PuppetRig, faces: Sequence[Face]) -> Picture:
         ("faces", _faces(rig.picture, faces, rig.face)),
         ("mesh and irises", _mesh(rig.picture, rig.face)),
         ("person", _bytes(source[..., :3] * alpha + np.array(BEHIND_MATTE) / 255 * (1 - alpha))),
-        ("what is behind", _bytes(rig.plate[0].permute(1, 2, 0).cpu().numpy())),
+        ("what is behind", _bytes(rig.grid.joined(rig.plate)[0].permute(1, 2, 0).cpu().numpy())),
         ("depth", cv2.resize(relief, colours.shape[1::-1], interpolation=cv2.INTER_LINEAR)),
         *((f"{side} eye", _eye(colours, rig, which)) for which, side in enumerate(("right", "left"))),
         ("mouth", _mouth(colours, rig)),
@@ -70,15 +71,30 @@ def rig_chart(rig: PuppetRig, faces: Sequence[Face]) -> Picture:
 def _words(rig: PuppetRig) -> list[str]:
     found = neutral(rig.face)
     yaw, pitch, roll = found.pose
-    right, left = found.lids
-    shown = ", ".join(f"{name[4:].lower()} {low:+.0f} to {high:+.0f}" for name, (low, high) in rig.ranges.items())
+    shown = ", ".join(f"{_spoken(name)} {low:+.0f} to {high:+.0f}" for name, (low, high) in rig.ranges.items())
     return [
         f"{rig.size[0]} x {rig.size[1]} pixels, eyes {rig.face.u:.0f} pixels apart",
         f"head: yaw {yaw:+.0f}, pitch {pitch:+.0f}, roll {roll:+.0f} degrees; can be moved by {shown} (degrees, cm)",
-        f"lids: open to {right:.2f} (right) and {left:.2f} (left) of their width",
-        f"lips: {found.gap:.3f} apart, corners {found.lift:+.3f} higher than the middle (of the eyes' distance)",
+        f"expression: {said(found) or 'none'}; lips {found.gap:.3f} apart (of the eyes' distance)",
+        f"--neutral does: {_done(relaxing(found)) or 'nothing'}",
         *rig.notes,
     ]
+
+
+def _done(motion: Mapping[str, float]) -> str:
+    """Values of channels as the chart shows them; where both sides do the same, they are named once."""
+    shown = {}
+    for name, value in motion.items():
+        both = both_sides(CHANNELS[name].stem)
+        alike = len(both) == 2 and all(motion.get(each) == value for each in both)
+        shown[CHANNELS[name].stem if alike else name] = value
+    return ", ".join(f"{name} {value:+.2f}" for name, value in shown.items())
+
+
+def _spoken(name: str) -> str:
+    """A channel of the head or an eye as the chart calls it: headYaw is yaw, eyeYawLeft is eye yaw left."""
+    words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name.removeprefix("head"))
+    return words.strip()
 
 
 def _bytes(values: NDArray[np.floating]) -> Picture:

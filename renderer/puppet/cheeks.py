@@ -24,6 +24,8 @@ from renderer.puppet.geometry import smooth
 
 SWELL_RADIUS = 0.25
 """u from a puffed cheek's middle at which the part "swell" is meant, before it fades out."""
+BESIDE = 0.22
+"""u beside the face over which its outline's motion fades, so that what is seen there is not bent."""
 
 
 def cheek_puff(parts: Parts) -> Muscle:
@@ -34,6 +36,7 @@ def cheek_puff(parts: Parts) -> Muscle:
         for sign, corner in zip((-1.0, 1.0), anchors.corners, strict=True):
             hollow = corner[0] + sign * 0.27, corner[1] + 0.1
             blown = bell(at, *hollow, 0.5) * half(at, sign) * smooth(-0.02, 0.22, sign * (at.x - corner[0]))
+            blown = blown * smooth(BESIDE, 0.0, at.outside)
             x += (sign * cm(parts["out"]) + cm(parts["swell"]) * (at.x - hollow[0]) / SWELL_RADIUS) * blown
             y += cm(parts["swell"]) * (at.y - hollow[1]) / SWELL_RADIUS * blown
             z += cm(parts["forward"]) * blown

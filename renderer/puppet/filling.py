@@ -12,6 +12,8 @@ from renderer.puppet.geometry import Field
 
 MOST_CELLS = 6000
 """Places at which a surface is solved for; finer ones would not be seen in it."""
+USUAL = 1.5
+"""Standard deviations up to which fine structure is grain; beyond are the folds and lashes below an eye."""
 
 
 def membrane(colours: Field, trust: Field, stiffness: float) -> Field:
@@ -75,6 +77,10 @@ def grain(rgb: Field, above: Field, u: float) -> Field:
     """
     fine = rgb - np.stack([gaussian_filter(rgb[..., i], 0.012 * u) for i in range(3)], axis=2)
     start, length = 0.035 * u, 0.09 * u
+    taken = (above < -start) & (above > -start - length)
+    if taken.any():
+        most = USUAL * np.median(np.abs(fine[taken]), axis=0) / 0.6745  # of a normal distribution
+        fine = np.clip(fine, -most, most)
     folded = np.abs((above + start) % (2 * length) - length)  # 0..length, up and down
     y, x = np.mgrid[: rgb.shape[0], : rgb.shape[1]].astype(np.float64)
     rows = y + above + start + (length - folded)

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from torch import Tensor
-from torch.nn.functional import grid_sample
+from torch.nn.functional import grid_sample, max_pool2d
 
 from configs.mesh import builtin_mesh
 from configs.puppet import Fold, MuscleTable, builtin_muscles
@@ -30,18 +30,20 @@ from renderer.puppet.anatomy import (
     CHEEK_BONES,
     CHEEKS,
     CORNERS,
-    FACE_OVAL,
     FOREHEAD,
     SIDES,
     WINGS,
     curve,
     inside_polygon,
+    outline,
     polyline_distance,
     reach,
 )
 from renderer.puppet.geometry import Field, HeadFrame, Points, smooth
 from renderer.puppet.head import HeadMap
-from renderer.puppet.lattice import Lattice
+from renderer.puppet.lattice import Lattice, mixed
+from renderer.puppet.sampling import seen_from
+from renderer.puppet.tension import Tension, find_tension
 
 Image = NDArray[np.float32]
 Colours = Image | NDArray[np.float64]
@@ -54,7 +56,11 @@ SKIN = (9, 151, 108, 337, 50, 280, 205, 425, 117, 346, 5)
 """Where skin is nearly always seen: forehead, cheeks, nose."""
 DETAIL_FROM, DETAIL_TO = 0.011, 0.05
 """u: blur that takes a picture's grain away, and blur that leaves its broad shades; its lines are what is in between."""
+LONG = 0.045
+"""u along which a line of the skin runs straight at least."""
 MOST_DETAIL = 0.2
+COARSE = 0.04
+"""u between the places at which the strain of skin is read."""
 FINE_ENOUGH = 110.0
 """Texture pixels per u at most; the lines that are kept are wider than one."""
 
@@ -65,6 +71,7 @@ class Folds:
 
     Attributes:
         textures: float32 [n, h, w], shares of brightness.
+        tension: the skin's tone, on the same pixels.
         box: left, top, right, bottom in pixels of the canvas: all that they cover.
         tint: float32 [3, 1, 1]: how strongly red, green and blue follow; shaded skin turns towards its own colour.
         channels: int64 [n, k], columns of a motion.
@@ -72,6 +79,7 @@ class Folds:
     """
 
     textures: Tensor
+    tension: Tension
     box: tuple[int, int, int, int]
     tint: Tensor
     channels: Tensor
@@ -88,17 +96,34 @@ class Folds:
         depth = 1 - smoothness
         return depth * depth.sqrt()  # the power 1.5, which `**` rounds otherwise in the odd places of a batch
 
-    def shading(self, motion: Tensor, places: Tensor) -> Tensor:
-        """What colours are to be multiplied by, less 1: [batch, 3, h, w] at places of the portrait [batch, 2, h, w]."""
-        strengths = self.strengths(motion)
-        total = torch.zeros(motion.shape[0], 1, *self.textures.shape[1:], device=motion.device)
-        for n in range(len(self.textures)):  # one after the other, so that sums round alike in every batch
-            total = total + strengths[:, n, None, None, None] * self.textures[n]
+    def relief(self, motion: Tensor) -> Tensor:
+        """What the portrait's colours are to be multiplied by, less 1: [batch, h, w] over the box, with motion [batch, 62]."""
+        depths = mixed(self.textures.flatten(1), self.strengths(motion)).unflatten(1, self.textures.shape[1:])
+        return self.tension.tone(motion) + depths
+
+    def seen(self, relief: Tensor, places: Tensor) -> Tensor:
+        """The same at places of the portrait [n, 2, ...], for each colour: [n, 3, ...]; relief [1 or n, h, w]."""
+        return self._sampled(relief[:, None].expand(len(places), -1, -1, -1), places) * self.tint
+
+    def near(self, relief: Tensor, places: Tensor, reach: float) -> Tensor:
+        """Whether there is anything of it near some places of the portrait: bool [batch, ...].
+
+        Args:
+            relief: [batch, h, w].
+            places: [batch, 2, ...], pixels.
+            reach: pixels from a place that count.
+        """
+        left, _, right, _ = self.box
+        size = max(1, int(reach * relief.shape[2] / (right - left)))
+        rough = max_pool2d(relief.abs()[:, None], size, ceil_mode=True)
+        around = max_pool2d(rough, 3, stride=1, padding=1)
+        inside = self._sampled(torch.ones_like(around), places, "zeros")
+        return (self._sampled(around, places) * inside)[:, 0] > 0
+
+    def _sampled(self, values: Tensor, places: Tensor, padding: str = "border") -> Tensor:
         left, top, right, bottom = self.box
-        x = (places[:, 0] + 0.5 - left) * (2 / (right - left)) - 1
-        y = (places[:, 1] + 0.5 - top) * (2 / (bottom - top)) - 1
-        seen = grid_sample(total, torch.stack([x, y], dim=-1), mode="bilinear", padding_mode="border", align_corners=False)
-        return seen * self.tint
+        seen = seen_from(places, (left - 0.5, top - 0.5), (right - left, bottom - top))
+        return grid_sample(values, seen, mode="bilinear", padding_mode=padding, align_corners=False)
 
 
 def find_folds(
@@ -107,6 +132,7 @@ def find_folds(
     mesh: Points,
     head: HeadMap,
     lattice: Lattice,
+    moved: tuple[Lattice, Tensor],
     table: MuscleTable | None = None,
 ) -> Folds:
     """Prepare the folds of a portrait.
@@ -115,9 +141,10 @@ def find_folds(
         colours: [height, width, 3], 0..1.
         frame, mesh: of the head, in pixels of these.
         head, lattice: for its depth.
+        moved: how muscles move skin: a lattice, and on it in pixels [controls, 4 * rows * columns], as `PuppetRig.basis`.
         table: the program's own by default.
     """
-    ring = mesh[list(FACE_OVAL), :2]
+    ring = outline(mesh[:, :2])
     height, width = colours.shape[:2]
     left, top = (max(0, min(end - 2, int(low))) for end, low in zip((width, height), ring.min(axis=0), strict=True))
     right, bottom = (
@@ -127,34 +154,66 @@ def find_folds(
     u = frame.scale
     step = max(1.0, u / FINE_ENOUGH)
     columns, rows = max(2, round((right - left) / step)), max(2, round((bottom - top) / step))
-    x = left - 0.5 + (np.arange(columns) + 0.5) * ((right - left) / columns)
-    y = top - 0.5 + (np.arange(rows) + 0.5) * ((bottom - top) / rows)
-    x, y = np.meshgrid(x, y)
-    nodes = torch.from_numpy(np.stack([x, y]))[None].float()
-    depth = lattice.sample(head.points[None], nodes)[0, 2].numpy().astype(np.float64)
-    own = np.stack([(x - frame.origin[0]) / u, -(y - frame.origin[1]) / u, depth], axis=-1) @ frame.axes
+
+    def pixels(columns: int, rows: int) -> Field:
+        """The box in so many pixels: [rows, columns, 2], the places of their middles."""
+        x = left - 0.5 + (np.arange(columns) + 0.5) * ((right - left) / columns)
+        y = top - 0.5 + (np.arange(rows) + 0.5) * ((bottom - top) / rows)
+        return np.stack(np.meshgrid(x, y), axis=-1)
+
+    def own(places: Field) -> Field:
+        """Head coordinates [h, w, 2] of places [h, w, 2]."""
+        nodes = torch.from_numpy(np.moveaxis(places, -1, 0))[None].float()
+        depth = lattice.sample(head.points[None], nodes)[0, 2].numpy().astype(np.float64)
+        across, up = (places[..., 0] - frame.origin[0]) / u, -(places[..., 1] - frame.origin[1]) / u
+        found: Field = (np.stack([across, up, depth], axis=-1) @ frame.axes)[..., :2]
+        return found
+
+    camera = pixels(columns, rows)
+    x, y = camera[..., 0], camera[..., 1]
+    here = own(camera)
     part = np.ascontiguousarray(colours[top:bottom, left:right], dtype=np.float32)
     seen = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32)
-    camera = np.stack([x, y], axis=-1)
-    view = _View(own[..., 0], own[..., 1], frame.head(mesh), _lines(seen, u / step), _skin(seen, camera, mesh, u))
-    inner = polyline_distance(x, y, np.concatenate([ring, ring[:1]])) / u
-    fading = np.where(inside_polygon(x, y, ring), smooth(0.03, 0.09, inner), 0.0)
+    lines = _lines(seen, u / step)
+    level, upright = (_running(lines, frame.axes[:2, axis], u / step) for axis in (0, 1))
+    view = _View(here[..., 0], here[..., 1], frame.head(mesh), lines, level, upright, _skin(seen, camera, mesh, u))
+    deep = np.where(inside_polygon(x, y, ring[:-1]), polyline_distance(x, y, ring) / u, 0.0)
+    fading = smooth(0.03, 0.09, deep)
+    coarse = pixels(*(max(3, round(size / (COARSE * u))) for size in (right - left, bottom - top)))
+    tone = own(coarse)
     textures, channels = [], []
     for name, entry in (table or builtin_muscles()).folds.items():
         for side in (0, 1):
             shape = SHAPES[name](view, side)
-            texture = entry.light * shape.light - entry.shade * shape.shade + entry.detail * shape.lines * view.lines
+            texture = entry.light * shape.light - entry.shade * shape.shade + entry.detail * shape.lines
             textures.append(texture * fading)
             channels.append(_brought_about(entry, SIDES[side]))
     most = max(len(each) for each in channels)
     padded = [[*each.items(), *[(0, 0.0)] * (most - len(each))] for each in channels]
     return Folds(
         torch.from_numpy(np.stack(textures).astype(np.float32)),
+        find_tension(
+            (tone[..., 0], tone[..., 1]),
+            (view.x, view.y),
+            view.points,
+            _fields(*moved, coarse) / u,
+            seen.mean(axis=2),
+            view.skin,
+            smooth(0.0, 0.05, deep),
+        ),
         (left, top, right, bottom),
         torch.from_numpy(_tint(seen, view.skin))[:, None, None],
         torch.tensor([[column for column, _ in each] for each in padded]),
         torch.tensor([[share for _, share in each] for each in padded], dtype=torch.float32),
     )
+
+
+def _fields(lattice: Lattice, basis: Tensor, places: Field) -> Field:
+    """How muscles move skin at places [h, w, 2]: [controls, 2 sides of the mouth, 2, h, w], pixels."""
+    there = torch.from_numpy(np.moveaxis(places, -1, 0))[None].float()
+    planes = basis.reshape(1, -1, lattice.rows, lattice.columns)
+    found: Field = lattice.sample(planes, there)[0].reshape(len(basis), 2, 2, *places.shape[:2]).numpy().astype(np.float64)
+    return found
 
 
 def _brought_about(entry: Fold, side: str) -> dict[int, float]:
@@ -175,6 +234,8 @@ class _View:
         x, y: [h, w], head coordinates.
         points: [468, 3], the mesh in them.
         lines: [h, w], the picture's own fine lines, as shares of its brightness.
+        level, upright: [h, w], of these only what runs across the head, or up it: no grain, no cracks of paint, no hair that
+            falls over the forehead.
         skin: [h, w], 1 on bare skin, 0 on hair and what else is not skin.
     """
 
@@ -182,6 +243,8 @@ class _View:
     y: Field
     points: Points
     lines: Field
+    level: Field
+    upright: Field
     skin: Field
 
     def bell(self, place: Points, radius: float, squash: float = 1.0) -> Field:
@@ -191,11 +254,11 @@ class _View:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Shape:
-    """Where a fold is: each [h, w], 0..1.
+    """Where a fold is: each [h, w], the first two 0..1.
 
     Attributes:
         shade, light: where it darkens and brightens.
-        lines: where the picture's lines get stronger.
+        lines: the picture's own lines, where they get stronger; shares of its brightness.
     """
 
     shade: Field
@@ -208,6 +271,23 @@ def _lines(colours: Image, u: float) -> Field:
     fine, broad = (cv2.GaussianBlur(brightness, (0, 0), max(share * u, 0.3)) for share in (DETAIL_FROM, DETAIL_TO))
     ratio = (fine - broad) / np.maximum(broad, 0.06)
     found: Field = (MOST_DETAIL * np.tanh(ratio / MOST_DETAIL)).astype(np.float64)
+    return found
+
+
+def _running(lines: Field, way: Points, u: float) -> Field:
+    """Lines that run one way: their mean along it.
+
+    Args:
+        lines: [h, w].
+        way: [2], to the right and up.
+        u: pixels.
+    """
+    across, up = way / max(float(np.hypot(*way)), 1e-6)
+    size = max(1, round(2.5 * LONG * u))
+    y, x = np.mgrid[-size : size + 1, -size : size + 1].astype(np.float64)
+    along, aside = x * across - y * up, x * up + y * across
+    kernel = np.exp(-0.5 * ((along / max(LONG * u, 0.5)) ** 2 + (aside / 0.5) ** 2))
+    found: Field = cv2.filter2D(lines, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE)
     return found
 
 
@@ -273,7 +353,7 @@ def _nasolabial(view: _View, side: int) -> _Shape:
     distance, place = _along(view, line)
     outward, _ = _along(view, line + _offset(side, 0.07, 0.02))
     taper = _taper(place)
-    return _Shape(reach(distance, 0.12) * taper, reach(outward, 0.14) * taper, reach(distance, 0.17) * taper)
+    return _Shape(reach(distance, 0.12) * taper, reach(outward, 0.14) * taper, reach(distance, 0.17) * taper * view.lines)
 
 
 def _cheek(view: _View, side: int) -> _Shape:
@@ -283,7 +363,7 @@ def _cheek(view: _View, side: int) -> _Shape:
     distance, place = _along(view, view.points[list(orbit[1:7]), :2] + _offset(side, 0, -0.02))
     taper = _taper(place)
     light = view.bell(apple + _offset(side, 0, 0.03), 0.26, 1.3)
-    return _Shape(reach(distance, 0.085) * taper, light, reach(distance, 0.13) * taper)
+    return _Shape(reach(distance, 0.085) * taper, light, reach(distance, 0.13) * taper * view.lines)
 
 
 def _crows_feet(view: _View, side: int) -> _Shape:
@@ -293,7 +373,7 @@ def _crows_feet(view: _View, side: int) -> _Shape:
     away, angle = np.hypot(dx, dy), np.degrees(np.arctan2(dy, dx))
     near = smooth(0.035, 0.09, away) * smooth(0.21, 0.1, away) * smooth(68, 38, np.abs(angle + 8)) * view.skin
     rays = sum(reach(np.abs(angle - ray), 19.0) for ray in (22.0, -6.0, -34.0))
-    return _Shape(near * rays, near * (1 - np.minimum(rays, 1)) * 0.6, near)
+    return _Shape(near * rays, near * (1 - np.minimum(rays, 1)) * 0.6, near * view.lines)
 
 
 def _forehead(view: _View, share: Field) -> _Shape:
@@ -311,7 +391,7 @@ def _forehead(view: _View, share: Field) -> _Shape:
     ridges = np.zeros_like(over)
     for level in (0.2, 0.4, 0.6):
         ridges = ridges + reach((over - level) * height, 0.055)
-    return _Shape(area * furrows, area * ridges, area)
+    return _Shape(area * furrows, area * ridges, area * view.level)
 
 
 def _middle_share(view: _View) -> Field:
@@ -347,7 +427,7 @@ def _glabella(view: _View, side: int) -> _Shape:
     return _Shape(
         np.maximum(reach(distance, 0.085) * taper * view.skin, 0.55 * hooded),
         ridge * view.skin * (1 - reach(distance, 0.085) * taper),
-        reach(distance, 0.13) * taper,
+        reach(distance, 0.13) * taper * view.upright,
     )
 
 
@@ -363,7 +443,7 @@ def _nose(view: _View, side: int) -> _Shape:
         shade = shade + reach(distance, 0.05) * _taper(place)
         lines = np.maximum(lines, reach(distance, 0.1) * _taper(place))
     groove = view.bell(np.array([wing[0] * 1.1, wing[1] + 0.1]), 0.12)
-    return _Shape(np.maximum(shade, 0.8 * groove), view.bell(np.array([wing[0] * 0.9, wing[1]]), 0.12), lines)
+    return _Shape(np.maximum(shade, 0.8 * groove), view.bell(np.array([wing[0] * 0.9, wing[1]]), 0.12), lines * view.lines)
 
 
 def _puffed(view: _View, side: int) -> _Shape:
@@ -379,7 +459,7 @@ def _dimple(view: _View, side: int) -> _Shape:
     """The tuck beside the corner of the mouth."""
     at = view.points[CORNERS[side], :2] + _offset(side, 0.06, 0.01)
     high = view.bell(at + _offset(side, 0.07, 0.02), 0.1, 0.8)
-    return _Shape(view.bell(at, 0.085, 0.75), high, view.bell(at, 0.12))
+    return _Shape(view.bell(at, 0.085, 0.75), high, view.bell(at, 0.12) * view.lines)
 
 
 SHAPES: Mapping[str, Callable[[_View, int], _Shape]] = {

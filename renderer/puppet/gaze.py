@@ -1,12 +1,13 @@
 """The eyeball of a portrait: the white that stays with the socket's light, and the iris that goes about on it.
 
-The opening is taken apart into the white without the iris, filled in below it, and the iris with its highlight, made whole
-where lids hide it. The iris goes as a whole over the white, so nothing is stretched or smeared. Laid back where it was, both
-give the portrait's own colours.
+The opening is taken apart into the white without the iris, filled in below it, the iris, made whole where lids hide it, and
+its highlight, which stays behind as the eye turns. The iris goes as a whole over the white, so nothing is stretched or smeared.
+Laid back where they were, all three give the portrait's own colours.
 
 Rules
 - A turn is one of the head's axes, so that it also follows a head that is tilted or seen from the side.
-- Eyes of a portrait are taken to look into the camera: the gaze of its motion counts from there.
+- The gaze of a motion counts from where the eyes of the portrait look; one that looks aside already has less way to go there,
+  and stops softly before its iris is lost in the corner.
 """
 
 from __future__ import annotations
@@ -30,8 +31,19 @@ RADII = (0.046, 0.085)
 """Radius of an iris in u: .060 to .068 of adults, up to .076 of children, further off in three-quarter views."""
 DEPTH = 0.045
 """u that the upper lid's shadow reaches down the eyeball."""
+BRIGHTEST = 1.1
+"""By how much the white that lids and iris hide may be brighter than nearly all that is seen between the lids."""
 RIM = (1.04, 1.26)
 """Where the iris's layer fades out, in its radii: the limbus is soft."""
+GLINT = 0.5
+"""How far a highlight goes along with the iris: it lies where the cornea, whose middle is 6 mm before the eyeball's, faces the
+light, and the iris turns on 12 mm."""
+SHARP = (0.10, 0.22)
+"""How much brighter than the iris around it something must be to be a highlight."""
+CORNER = 0.75
+"""Radii of the iris that its middle keeps from the eye's corners at least: eyes turn little more than 45 degrees."""
+EASED = 0.6
+"""Share of the way to where it must stop from which on an iris goes slower."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,20 +53,26 @@ class Eyeball:
     Attributes:
         still: float32 [1, 7, h, w]: colours of the white, 0..1; what the layers lack of the portrait; the iris's alpha at rest.
         iris: float32 [1, 4, h, w]: colours times alpha, and alpha.
+        glint: float32 [1, 3, h, w]: the light of highlights, which is added.
         shadow: float32 [1, 1, h, w]: the light that is left beside the upper lid's edge, whose shadow goes along with it.
         left, top: pixels of the layers' corner.
         centre: x, y in pixels, of the iris.
         radius: pixels, of the eyeball.
+        along: x and y of the direction from one corner to the other.
+        room: pixels that the iris can go that way, back and forth, until it is in a corner.
         axes: rows of a matrix whose columns are the head's X, Y and Z in camera coordinates.
     """
 
     still: Tensor
     iris: Tensor
+    glint: Tensor
     shadow: Tensor
     left: int
     top: int
     centre: tuple[float, float]
     radius: float
+    along: tuple[float, float]
+    room: tuple[float, float]
     axes: tuple[tuple[float, float, float], ...]
 
 
@@ -65,12 +83,14 @@ class Layers:
     Attributes:
         white: [h, w, 3], colours of the white.
         iris: [h, w, 4], colours times alpha, and alpha.
+        glint: [h, w, 3], the light of highlights.
         shadow: [h, w, 1], the light that the upper lid leaves.
         rest: [h, w, 3], what these lack of the portrait.
     """
 
     white: Field
     iris: Field
+    glint: Field
     shadow: Field
     rest: Field
 
@@ -124,10 +144,10 @@ def find_eyeball(colours: NDArray[np.float32], around: Around, iris: tuple[float
     light = luminance(rgb)
     sure = smooth(0.012 * u, 0.026 * u, below) * smooth(0.004 * u, 0.014 * u, above) * smooth(0.0, 0.02 * u, beside)
     sure = sure * smooth(RIM[1] - 0.1, RIM[1] + 0.08, away)
-    white = _white(rgb, light, sure, u)
+    white = _white(rgb, light, sure, (below > 0) & (above > 0) & (beside > 0), u)
     # Where it is made up it has the picture's grain, and turns away from the light below and in the corners.
     made = (1 - sure)[..., None]
-    dim = 0.14 * np.exp(-np.clip(above, 0, None) / (0.02 * u)) + 0.35 * smooth(0.04 * u, -0.005 * u, beside)
+    dim = 0.14 * np.exp(-np.clip(above, 0, None) / (0.02 * u)) + 0.4 * smooth(0.08 * u, -0.01 * u, beside)
     white = white * (1 - made * np.minimum(dim, 0.6)[..., None])
     white = np.clip(white + 0.7 * made * grain(rgb, above, u), 0, 1)
     alpha = smooth(RIM[1], RIM[0], away)[..., None]
@@ -142,16 +162,20 @@ def find_eyeball(colours: NDArray[np.float32], around: Around, iris: tuple[float
     bare = smooth(RIM[1] - 0.05, RIM[1] + 0.1, away) * own[..., 0] * smooth(0.0, 0.02 * u, beside)
     shadow = _shadow(light, luminance(white), around, bare, u)
     shadow = 1 - (1 - shadow[..., None]) * (1 - 0.4 * alpha)
-    # At the edge of the upper lid the picture shows its lashes rather than the eyeball.
+    # At the edges of the lids the picture shows lashes, and the moist rim below, rather than the eyeball.
     bright = smooth(0.04, 0.14, light - luminance(whole)) * smooth(1.1, 0.95, away)  # but a highlight is the eyeball's
-    clean = own * np.maximum(smooth(0.012 * u, 0.03 * u, below), bright)[..., None]
+    clean = np.maximum(smooth(0.012 * u, 0.03 * u, below), bright) * smooth(0.004 * u, 0.016 * u, above)
+    clean = clean[..., None] * own
     lit = np.minimum(rgb / shadow, np.maximum(rgb, whole))
     ball = clean * lit + (1 - clean) * whole
     # What of the portrait's white differs from the filled one stays where it is.
     white = np.clip(white + (1 - alpha) * clean * (lit - white), 0, 1)
-    ring = ball - white * (1 - alpha)
-    rest = own * (rgb - (white * (1 - alpha) + ring) * shadow)
-    return Layers(white, np.concatenate([ring, alpha], axis=2), shadow, rest)
+    sharp = smooth(*SHARP, luminance(ball - whole)) * smooth(1.0, 0.85, away)
+    spot = sharp[..., None] * np.clip(ball - whole, 0, None)
+    ring = ball - spot - white * (1 - alpha)
+    glint = spot * shadow
+    rest = own * (rgb - (white * (1 - alpha) + ring) * shadow - glint)
+    return Layers(white, np.concatenate([ring, alpha], axis=2), glint, shadow, rest)
 
 
 def _shadow(light: Field, white: Field, around: Around, bare: Field, u: float) -> Field:
@@ -180,15 +204,16 @@ def _shadow(light: Field, white: Field, around: Around, bare: Field, u: float) -
     return map_coordinates(table, [depth, along], order=1, mode="nearest")
 
 
-def _white(rgb: Field, light: Field, sure: Field, u: float) -> Field:
-    """The white without iris, lids and lashes."""
+def _white(rgb: Field, light: Field, sure: Field, inside: NDArray[np.bool_], u: float) -> Field:
+    """The white without iris, lids and lashes; nowhere brighter than what is seen of the eye."""
+    brightest = BRIGHTEST * float(np.percentile(light[inside] if inside.any() else light, 97))
     found = light[sure > 0.5]
     if found.size < 6:
-        level = float(np.percentile(light, 75))
-        return np.full_like(rgb, level) * np.array([1.0, 0.98, 0.96])
+        return np.full_like(rgb, brightest / BRIGHTEST) * np.array([1.0, 0.98, 0.96])
     low, high = np.percentile(found, [25, 60])
     trust = sure * smooth(low - 0.02, high + 1e-3, light)
-    return np.clip(membrane(rgb, trust, (0.006 * u) ** 2 + 0.3), 0, 1)
+    white = np.clip(membrane(rgb, trust, (0.006 * u) ** 2 + 0.3), 0, 1)
+    return white * np.minimum(1, brightest / np.maximum(luminance(white), 0.02))[..., None]
 
 
 def _iris(rgb: Field, light: Field, away: Field, sure: Field, white: Field) -> Field:
@@ -226,7 +251,19 @@ def gaze_shift(ball: Eyeball, gaze: Tensor) -> Tensor:
     z = lifted + forward * yaw - straight[0] * sin_yaw
     across = right[0] * x + right[1] * y + right[2] * z
     up = upward[0] * x + upward[1] * y + upward[2] * z
-    return torch.stack([across, -up], dim=1) * ball.radius
+    shift = torch.stack([across, -up], dim=1) * ball.radius
+    cos, sin = ball.along
+    way = shift[:, 0] * cos + shift[:, 1] * sin
+    kept = _stopped(way, *ball.room) - way
+    return shift + torch.stack([kept * cos, kept * sin], dim=1)
+
+
+def _stopped(way: Tensor, back: float, forth: float) -> Tensor:
+    """A way [...] that slows down toward its limits, and is as it was well within them."""
+    for side, most in ((-1.0, back), (1.0, forth)):
+        beyond = (side * way - EASED * most).clamp_min(0)
+        way = way - side * (beyond - beyond / (1 + beyond / ((1 - EASED) * most)))
+    return way
 
 
 def turned(ball: Eyeball, places: Tensor, shift: Tensor) -> Tensor:

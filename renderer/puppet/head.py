@@ -12,9 +12,10 @@ import torch
 
 from scipy.interpolate import RBFInterpolator
 from scipy.ndimage import gaussian_filter
+from scipy.spatial import ConvexHull
 from torch import Tensor
 
-from renderer.puppet.anatomy import CHIN, FACE_OVAL, inside_polygon, polyline_distance
+from renderer.puppet.anatomy import CHIN, FACE_OVAL, inside_polygon, polyline_distance, ramp
 from renderer.puppet.geometry import CM_PER_U, Field, HeadFrame, Points, smooth
 from renderer.puppet.lattice import Lattice, inverse
 
@@ -22,16 +23,23 @@ CAMERA = 7.0
 """u from the camera to the eyes: a portrait taken at about 60 cm times the eye distance's usual share of it."""
 BACK_OF_FACE = -0.6
 """u: how deep hair, ears and neck lie behind the eye corners at most."""
-STEEPEST = 2.2
+STEEPEST = 2.0
 """Depth per distance beyond which a surface would hide itself when the head turns by 20 degrees (cot 20 = 2.7, less what
 perspective adds): steeper depths are eased, so that the far cheek narrows where it would fold."""
+HIDDEN = 4.0
+"""Depth per distance by which a point of the mesh must lie behind another to be hidden by it: beside a nose it is as much."""
 NASION = 168
+CREEP = 0.0005
+"""u of motion that set in gently: a head that is as good as still would otherwise make every hard edge flicker by some grey
+levels. What moves further lags by half of it at most, a twentieth of a pixel of a face 300 pixels high."""
 MISS = 0.003
 """u by which a way back may miss its pixel before it counts as none."""
 
-NECK = (-0.12, 0.7)
+NECK = (-0.12, 0.85)
 """u below the chin: where the neck begins to lag behind the head, and from where on nothing moves. A neck's visible length
 is about 0.9 u; a collar hides the rest."""
+NECK_ENDS = 0.15
+"""Share of that at either end over which the lag sets in: in between it grows as slowly as can be."""
 LEAST_NECK = 0.3
 """u: over no less than this the motion fades where the picture ends below the chin."""
 SHOULDERS = (0.15, 0.85)
@@ -43,8 +51,10 @@ BELOW_EARS = 0.75
 """u above the chin: from there down, what lies beneath a piece of background belongs to the body."""
 BODY = (0.06, 0.8)
 """u over which that counts gradually, and how much deeper it is then taken to lie."""
-LAG = 1.8
+LAG = 1.1
 """How fast following may change per u; where it changed faster, a head that moves by 4 cm (.45 u) would fold over the body."""
+STEPS = tuple((i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j)
+"""To the eight neighbours of a node."""
 FADE = (0.09, 1.1)
 """u inside the part that is painted: up to the first nothing moves, from the second on everything may. Hair and veils that
 reach so far are held there."""
@@ -77,8 +87,9 @@ class HeadMap:
         Returns:
             [batch, 2, rows, columns], pixels.
         """
-        turn = self.axes @ rotation(pose[:, :3]) @ self.axes.T
-        return self._moved(turn, pose[:, 3:] / CM_PER_U, self.follow)
+        gone = self._moved(self._turn(pose), pose[:, 3:] / CM_PER_U, self.follow)
+        square = (gone * gone).sum(dim=1, keepdim=True)
+        return gone * (square / (square + (CREEP * self.scale) ** 2))
 
     def seen(self, lattice: Lattice, pose: Tensor, gone: Tensor) -> Tensor:
         """What is seen at the nodes: the displacement from there back to where it comes from.
@@ -92,8 +103,8 @@ class HeadMap:
             pose: [batch, 6], as for `displacement`.
             gone: [batch, 2, rows, columns]: the displacement.
         """
-        turn = (self.axes @ rotation(pose[:, :3]) @ self.axes.T).transpose(1, 2)
-        shift = -(turn @ pose[:, 3:, None])[:, :, 0] / CM_PER_U
+        turn = self._turn(pose).transpose(1, 2)
+        shift = -((turn @ pose[:, 3:, None])[:, :, 0] + pose[:, 3:]) / CM_PER_U
         guess = self._moved(turn, shift, torch.ones_like(self.follow))
         starts = torch.cat([torch.zeros_like(guess), guess])
         found = inverse(lattice, torch.cat([gone, gone]), steps=7, longest=0.25 * self.scale, guess=starts)
@@ -107,14 +118,18 @@ class HeadMap:
         front = close[batch:] & (~close[:batch] | (follow[batch:] > follow[:batch] + 1e-3))
         return torch.where(front[:, None], found[batch:], found[:batch])
 
+    def _turn(self, pose: Tensor) -> Tensor:
+        """The rotation in camera coordinates less the identity, [batch, 3, 3]: a still head moves by no rounding error."""
+        same = torch.eye(3, device=pose.device, dtype=pose.dtype)
+        return self.axes @ (rotation(pose[:, :3]) - same) @ self.axes.T
+
     def _moved(self, turn: Tensor, shift: Tensor, follow: Tensor) -> Tensor:
-        """Pixels [batch, 2, rows, columns] by which nodes move with a rotation [batch, 3, 3] and a shift [batch, 3] in u."""
+        """Pixels [batch, 2, rows, columns] by which nodes move with a rotation less the identity, [batch, 3, 3], and a shift
+        [batch, 3] in u."""
         batch = turn.shape[0]
         flat = self.points.reshape(3, -1)
         arm = (flat - self.pivot[:, None]).expand(batch, -1, -1)
-        # The rotation less the identity, so that nothing moves by a rounding error when the head is still.
-        eye = torch.eye(3, device=turn.device, dtype=turn.dtype)
-        moved = ((turn - eye)[:, :, :, None] * arm[:, None]).sum(dim=2) + shift[:, :, None]
+        moved = (turn[:, :, :, None] * arm[:, None]).sum(dim=2) + shift[:, :, None]
         moved = moved * follow.reshape(1, 1, -1)
         depth = flat[2]
         nearer = moved[:, 2] / (CAMERA - depth - moved[:, 2]).clamp_min(1.0)
@@ -215,7 +230,7 @@ def following(camera: Points, x: Field, y: Field, alpha: Field, pivot: Points, b
     body = gaussian_filter(body, BODY[0] / float(x[0, 1] - x[0, 0]), mode="nearest")
     raised = np.maximum(raised, BODY[1] * body)
     end = float(np.clip(below + chin, LEAST_NECK, NECK[1]))
-    follow = 1 - smooth(NECK[0], end, chin - y + raised)
+    follow = 1 - ramp((chin - y + raised - NECK[0]) / (end - NECK[0]), NECK_ENDS)
     near = smooth(0.25, 0.0, np.where(inside, 0, polyline_distance(x, y, np.concatenate([ring, ring[:1]]))))
     # The face itself goes as one, chin included; just below it the neck begins to lag.
     follow = np.maximum(follow, np.where(inside, 1.0, near * (1 - smooth(0.0, 0.5 * end, chin - y))))
@@ -227,18 +242,23 @@ def following(camera: Points, x: Field, y: Field, alpha: Field, pivot: Points, b
 def depth_around(camera: Points, x: Field, y: Field) -> Field:
     """Camera depth of points: that of the mesh on the face, falling back around it to hair, ears and neck.
 
+    Where a turned face hides a part of itself, such as the far cheek behind the nose, what is in front counts.
+
     Args:
         camera: [468, 3], camera coordinates of the mesh.
         x, y: [...] camera coordinates in u.
     """
     places = np.stack([x.ravel(), y.ravel()], axis=1)
-    face = RBFInterpolator(camera[:, :2], camera[:, 2], kernel="thin_plate_spline", smoothing=1e-4, neighbors=48)
-    ring = camera[list(FACE_OVAL)]
-    inside = inside_polygon(x, y, ring[:, :2])
-    away = polyline_distance(x, y, np.concatenate([ring, ring[:1]])[:, :2])
+    flat = camera[:, :2]
+    front = (camera[:, 2] - HIDDEN * np.linalg.norm(flat[:, None] - flat, axis=2)).max(axis=1)
+    face = RBFInterpolator(flat, front, kernel="thin_plate_spline", smoothing=1e-4, neighbors=48)
+    outline = ConvexHull(flat).vertices
+    ring, depths = flat[outline], front[outline]
+    inside = inside_polygon(x, y, ring)
+    away = polyline_distance(x, y, np.concatenate([ring, ring[:1]]))
     square = (places[:, None, 0] - ring[None, :, 0]) ** 2 + (places[:, None, 1] - ring[None, :, 1]) ** 2
     weight = 1 / (square + 1e-3) ** 1.5
-    around = ((weight * ring[None, :, 2]).sum(axis=1) / weight.sum(axis=1)).reshape(x.shape)
+    around = ((weight * depths).sum(axis=1) / weight.sum(axis=1)).reshape(x.shape)
     behind = np.maximum(around - 0.5 * away, np.minimum(around, BACK_OF_FACE))
     found: Field = behind.copy()
     found[inside] = face(places[inside.ravel()])
@@ -260,14 +280,14 @@ def eased(values: Field, cell: float, steepest: float) -> Field:
 
 
 def lifted(values: Field, cell: float, steepest: float) -> Field:
-    """The lowest surface above another that is nowhere too steep."""
-    rows, columns = values.shape
-    highest = float(values.max() - values.min()) / steepest
-    span = int(np.ceil(min(highest, 0.8) / cell))
-    padded = np.pad(values, span, mode="edge")
+    """The lowest surface above another that is nowhere too steep, distances counted in steps to the eight neighbours."""
     found = values.copy()
-    for i in range(-span, span + 1):
-        for j in range(-span, span + 1):
+    for _ in range(int(np.ceil(float(np.ptp(values)) / steepest / cell))):
+        before = found.copy()
+        padded = np.pad(before, 1, mode="edge")
+        for i, j in STEPS:
             fall = steepest * cell * float(np.hypot(i, j))
-            found = np.maximum(found, padded[span + i : span + i + rows, span + j : span + j + columns] - fall)
+            found = np.maximum(found, padded[1 + i : 1 + i + len(values), 1 + j : 1 + j + values.shape[1]] - fall)
+        if np.array_equal(found, before):
+            break
     return found

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
+from renderer.puppet.sampling import seen_from
+
 LEAST_DETERMINANT = 0.15
 """Below it a field folds; the step is taken as if it did not."""
 
@@ -51,9 +53,9 @@ class Lattice:
         Returns:
             [batch, channels, height, width].
         """
-        x = (places[:, 0] - self.left) * (2 / (self.cell * (self.columns - 1))) - 1
-        y = (places[:, 1] - self.top) * (2 / (self.cell * (self.rows - 1))) - 1
-        return grid_sample(field, torch.stack([x, y], dim=-1), mode="bilinear", padding_mode="border", align_corners=True)
+        size = self.cell * (self.columns - 1), self.cell * (self.rows - 1)
+        seen = seen_from(places, (self.left, self.top), size)
+        return grid_sample(field, seen, mode="bilinear", padding_mode="border", align_corners=True)
 
 
 def lattice_over(left: float, top: float, right: float, bottom: float, cell: float) -> Lattice:
@@ -91,14 +93,39 @@ def inverse(lattice: Lattice, displacement: Tensor, *, steps: int, longest: floa
         [batch, 2, rows, columns], pixels: a pixel y shows the point y + result(y). Exactly 0 where nothing moves.
     """
     target = lattice.nodes().to(displacement).expand(displacement.shape[0], -1, -1, -1)
-    both = torch.cat([displacement, jacobian(displacement, lattice.cell)], dim=1)
+    # Newton's step by the Jacobian's inverse, which is found once and sampled like the field itself.
+    both = torch.cat([displacement, _inverted(jacobian(displacement, lattice.cell))], dim=1)
     moved = torch.zeros_like(displacement) if guess is None else guess
     for _ in range(steps):
         values = lattice.sample(both, target + moved)
         miss = moved + values[:, :2]
-        a, b, c, d = values[:, 2] + 1, values[:, 3], values[:, 4], values[:, 5] + 1
-        determinant = a * d - b * c
-        determinant = torch.where(determinant < 0, -1.0, 1.0) * determinant.abs().clamp_min(LEAST_DETERMINANT)
-        step = torch.stack([d * miss[:, 0] - b * miss[:, 1], a * miss[:, 1] - c * miss[:, 0]], dim=1) / determinant[:, None]
-        moved = moved - step.clamp(-longest, longest)
+        step = (values[:, 2:].unflatten(1, (2, 2)) * miss[:, None]).sum(dim=2)
+        moved = moved - step.clamp_(-longest, longest)
     return moved
+
+
+def _inverted(slopes: Tensor) -> Tensor:
+    """Inverses [batch, 4, ...] of the identity plus slopes [batch, 4, ...], rows one after the other."""
+    a, b, c, d = slopes[:, 0] + 1, slopes[:, 1], slopes[:, 2], slopes[:, 3] + 1
+    determinant = a * d - b * c
+    determinant = torch.where(determinant < 0, -1.0, 1.0) * determinant.abs().clamp_min(LEAST_DETERMINANT)
+    return torch.stack([d, -b, -c, a], dim=1) / determinant[:, None]
+
+
+def mixed(basis: Tensor, weights: Tensor) -> Tensor:
+    """Weighted sums of fields, added up in one order, so that they round alike everywhere.
+
+    Which weights are 0 throughout is looked up once a batch, the only thing for which a GPU is waited for: of some sixty fields
+    a batch needs a few.
+
+    Args:
+        basis: [n, size].
+        weights: [batch, n].
+
+    Returns:
+        [batch, size].
+    """
+    total = torch.zeros(weights.shape[0], basis.shape[1], device=basis.device)
+    for n in weights.abs().amax(dim=0).nonzero()[:, 0].tolist():  # the others would add exactly nothing
+        total = total + weights[:, n, None] * basis[n]
+    return total

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, grey_closing
+from scipy.ndimage import gaussian_filter, grey_closing, maximum_filter
 
 from renderer.puppet.filling import grain, membrane
 from renderer.puppet.geometry import Field, smooth
@@ -35,17 +35,22 @@ def find_lid_skin(colours: NDArray[np.float32], around: Around, u: float) -> tup
     Returns:
         Colours [h, w, 3] and how much of them is needed there [h, w], 0..1.
     """
-    below, above, gap = around.below, around.above, around.gap
+    below, above, beside, gap = around.below, around.above, around.beside, around.gap
     rgb = colours.astype(np.float64)
     light = luminance(rgb)
     # Toward the corners there are fewer lashes, and the shadows of the socket must stay.
-    grown = 0.3 + 0.7 * smooth(0.0, 0.05 * u, gap)
-    out = np.maximum(np.maximum(-below - LASHES * u * grown, -above - WET * u * grown), -around.beside - 0.012 * u)
+    high = 0.3 + 0.7 * smooth(0.0, 0.05 * u, gap)
+    out = np.maximum(np.maximum(-below - LASHES * u * high, -above - WET * u * high), -beside - 0.012 * u)
     trust = smooth(0.0, 0.008 * u, out)
     # Lashes beyond that, mostly at the outer corner: thin and dark, unlike the shadows of the socket.
     size = 2 * round(0.02 * u) + 1
     thin = gaussian_filter(grey_closing(light, size=(size, size)) - light, 0.004 * u) / np.maximum(light, 0.1)
     lashes = smooth(0.10, 0.35, thin) * smooth(0.07 * u, 0.02 * u, out)
+    # Above the eye, the skin between them too; below it and beside it folds look alike, which must stay.
+    grown = gaussian_filter(maximum_filter(lashes, 2 * round(0.008 * u) + 1), 0.008 * u)
+    lashes = np.maximum(
+        lashes, grown * smooth(0.0, 0.012 * u, above) * smooth(-0.03 * u, 0.0, beside) * smooth(0.03 * u, 0.01 * u, out)
+    )
     trust = trust * (1 - lashes)
     skin = membrane(rgb, trust, (0.012 * u) ** 2)
     height = (below + 0.02 * u) / np.maximum(gap + 0.03 * u, 1.0)

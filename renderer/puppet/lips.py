@@ -7,9 +7,15 @@ goes is the table's (`configs/muscles.yaml`); the shapes are here.
 
 from __future__ import annotations
 
-import numpy as np
+from functools import cache
 
-from configs.puppet import MuscleTable
+import numpy as np
+import torch
+
+from torch import Tensor
+
+from configs.puppet import MuscleTable, builtin_muscles
+from protocol.channels import INDEX, both_sides
 from renderer.puppet.anatomy import (
     CHEEKS,
     CHIN,
@@ -33,6 +39,7 @@ from renderer.puppet.anatomy import (
     place,
     which,
 )
+from renderer.puppet.axes import smoothstep
 from renderer.puppet.geometry import Field, Points, smooth
 
 Way = tuple[float, float, float]
@@ -42,6 +49,10 @@ HALF_MOUTH = 2.456
 """cm from the middle to a corner of the canonical face model's mouth: what goes inward does so in proportion."""
 NECK = 0.8
 """u below the jaw over which its motion ends."""
+OVERLAP = 0.012
+"""u by which lips that were open overlap once they are closed, so that nothing is left between them."""
+STAYS = 0.4
+"""Share of a lip's way to the other that its outer edge does not go."""
 BESIDE = 0.35
 """u beside the face over which the jaw's motion ends."""
 
@@ -81,7 +92,7 @@ def joined(muscle: Muscle) -> Muscle:
 def _along(at: Place, side: int) -> Field:
     """1 in the middle of the mouth, 0 at the corners: how much of a lip is free of them when the jaw drops, so that the
     mouth becomes an oval."""
-    profile: Field = 1 - np.abs(np.clip(at.t, -1, 1)) ** (1.8 if side == UPPER else 2.3)
+    profile: Field = 1 - np.abs(np.clip(at.t, -1, 1)) ** (2.4 if side == UPPER else 3.2)
     return profile
 
 
@@ -148,7 +159,7 @@ def jaw_forward(parts: Parts) -> Muscle:
 
 
 def mouth_close(parts: Parts, opening: Parts) -> Muscle:
-    """Takes back what the jaw's opening, whose parts these are, does to the lips' edges; closes lips that are open at rest."""
+    """Takes back what the jaw's opening, whose parts these are, does to the lips' edges."""
 
     @joined
     def muscle(at: Place, anchors: Anchors, side: int) -> Weights:
@@ -158,9 +169,50 @@ def mouth_close(parts: Parts, opening: Parts) -> Muscle:
         parted = lower - upper
         share = (parts["lower up"] if side == LOWER else -parts["upper down"]) * lips
         x, y, z = _opened(at, opening)
-        return -x * parted * share, (_rest_gap(at, anchors) - y * parted) * share, -z * parted * share
+        return -x * parted * share, -y * parted * share, -z * parted * share
 
     return muscle
+
+
+def seal(upper_share: float) -> Muscle:
+    """Brings lips together that are open in the portrait; does nothing to closed ones.
+
+    The inner edges go all the way, the outer ones less: it is the red of the lips that grows over the teeth.
+    """
+
+    @joined
+    def muscle(at: Place, anchors: Anchors, side: int) -> Weights:
+        gap = _rest_gap(at, anchors)
+        way = gap + OVERLAP * np.clip(gap / (2 * OVERLAP), 0, 1)
+        lips = _lips(at, anchors, *((0.16, 9.0) if side == UPPER else (9.0, 0.4))) * _beyond(at, anchors, side)
+        grows = 1 - STAYS * _from_edge(at, anchors, side)
+        share = -upper_share if side == UPPER else 1 - upper_share
+        return nothing(at), share * way * lips * grows, nothing(at)
+
+    return muscle
+
+
+def sealed(motion: Tensor) -> Tensor:
+    """How much the lips are together, 0..1 [batch], in a motion [batch, 62]; begins and ends without a jerk."""
+    closed, kept = torch.zeros_like(motion[:, 0]), torch.ones_like(motion[:, 0])
+    by, against = _seal_weights()
+    for column, weight in by:
+        closed = closed + weight * motion[:, column].clamp_min(0)
+    for column, weight in against:
+        kept = kept - weight * motion[:, column].clamp_min(0)
+    return smoothstep(0.0, 1.0, closed * kept.clamp_min(0))
+
+
+@cache
+def _seal_weights() -> tuple[tuple[tuple[int, float], ...], tuple[tuple[int, float], ...]]:
+    """Column and weight of what closes the lips, and of what keeps them apart; both sides of a channel share its weight."""
+
+    def columns(weights: dict[str, float]) -> tuple[tuple[int, float], ...]:
+        channels = [(both_sides(name), weight) for name, weight in weights.items()]
+        return tuple((INDEX[name], weight / len(names)) for names, weight in channels for name in names)
+
+    table = builtin_muscles().seal
+    return columns(table.by), columns(table.against)
 
 
 def _rest_gap(at: Place, anchors: Anchors) -> Field:
@@ -168,13 +220,13 @@ def _rest_gap(at: Place, anchors: Anchors) -> Field:
     return np.clip(curve(anchors.upper_edge, at.x) - curve(anchors.lower_edge, at.x), 0, None) * (np.abs(at.t) < 1)
 
 
-def _lips(at: Place, anchors: Anchors, above: float = 0.16, below: float = 0.30) -> Field:
-    """1 on the lips, fading out over the skin around them."""
+def _lips(at: Place, anchors: Anchors, above: float = 0.16, below: float = 0.30, beside: float = 1.8) -> Field:
+    """1 on the lips, fading out over the skin around them: so many u above and below, to the sides up to this T."""
     high = curve(_line(anchors, UPPER_OUTER), at.x)
     low = curve(_line(anchors, LOWER_OUTER), at.x)
     up = smooth(above, 0.0, at.y - high)
     down = smooth(below, 0.0, low - at.y)
-    return up * down * smooth(1.8, 1.0, np.abs(at.t))
+    return up * down * smooth(beside, 1.0, np.abs(at.t))
 
 
 def _line(anchors: Anchors, ids: tuple[int, ...]) -> Points:
@@ -222,7 +274,8 @@ def pucker(parts: Parts) -> Muscle:
         lips = _lips(at, anchors, 0.2, 0.34)
         fuller = (1 if side == UPPER else -1) * cm(parts["fuller"]) * _from_edge(at, anchors, side) * at.middle
         forward = cm(parts["forward"]) * _rounded(at)
-        return _inward(at, anchors, parts["in"]) * lips, fuller * lips, forward * lips
+        cheeks = _lips(at, anchors, 0.4, 0.42, 2.2)
+        return _inward(at, anchors, parts["in"]) * cheeks, fuller * lips, forward * lips
 
     return muscle
 
@@ -290,17 +343,16 @@ def roll(rolled: int, parts: Parts) -> Muscle:
         if side != rolled:
             return nothing(at), nothing(at), nothing(at)
         lips = _lips(at, anchors, 0.14, 0.2)
-        thinner = _thinner(at, anchors, side, parts["turned"], parts["closed"])
+        thinner = _thinner(at, anchors, side, parts["turned"])
         return nothing(at), thinner * lips, -cm(parts["back"]) * lips * at.middle
 
     return muscle
 
 
-def _thinner(at: Place, anchors: Anchors, side: int, taken: float, closed: float) -> Field:
-    """How far up a lip goes that loses a share of its thickness, and that closes a share of the gap at rest."""
-    thick = _thickness(at, anchors, side)
-    gone = taken * thick * _from_edge(at, anchors, side) * at.middle
-    way: Field = (-1 if side == UPPER else 1) * (gone + closed * _rest_gap(at, anchors))
+def _thinner(at: Place, anchors: Anchors, side: int, taken: float) -> Field:
+    """How far up a lip goes that loses a share of its thickness."""
+    gone = taken * _thickness(at, anchors, side) * _from_edge(at, anchors, side) * at.middle
+    way: Field = (-1 if side == UPPER else 1) * gone
     return way
 
 
@@ -340,7 +392,7 @@ def press(sign: float, parts: Parts) -> Muscle:
         lips = _lips(at, anchors, 0.14, 0.16) * half(at, sign)
         corner = anchors.corners[which(sign)]
         tight = bell(at, corner[0], corner[1], 0.3) * half(at, sign)
-        thinner = _thinner(at, anchors, side, parts["squeezed"], parts["closed"])
+        thinner = _thinner(at, anchors, side, parts["squeezed"])
         return sign * cm(parts["out"]) * tight, thinner * lips, -cm(parts["back"]) * lips
 
     return muscle

@@ -22,7 +22,9 @@ LEVELS = (0.08, 0.92)
 """Parts of the matte that count as nothing and as all: networks seldom say 0 or 1."""
 EDGE = (0.07, 0.12)
 """u from the matte's half-way line up to which its own softness is kept, and from where on it is firm."""
-PENUMBRA = 0.14
+NEAR, FOG = 0.03, 0.09
+"""u around the matte that count as the person's in any case, and where even its fog does."""
+PENUMBRA = 0.09
 """u around the matte within which the person may still shade the background."""
 SURE = 0.95
 """Where the matte has at least so much, a little inside, colours are taken to be the person's alone."""
@@ -33,6 +35,21 @@ SLACK = 0.04
 TRUST = (0.2, 0.95)
 """Coverage up to which the colours nearby are believed, and from which on the pixel's own. Mattes are off by a tenth or so,
 and what is behind is a guess, which unmixing would amplify where there is little of the person."""
+COARSE_U = 40
+"""Pixels that a u has at most where colours of hair and background are compared."""
+STRANDS = 0.55
+"""u around the matte within which single strands of hair are looked for."""
+THIN = 0.06
+"""u: half the width that a strand has at most."""
+GAP = 0.03
+"""u: how far from each other pieces of one strand may lie that a picture shows in parts."""
+PLAIN = 0.12
+"""How far from the background around it, 0..1, a strand's colour must be; what is nearer would be grain or a wall's pattern."""
+ROUGH = (0.02, 0.04)
+"""How far a background's colours leave their surroundings', 0..1, up to which strands are told from it, and from where on twigs
+and lamps would be taken for them."""
+ALIKE = (0.25, 0.75)
+"""Shares of hair in a colour between which a strand's alpha rises; below, it would bring the background's noise along."""
 CROPPED = 0.2
 """Share of what a transparent picture shows that may be taken for background before it counts as cropped rather than cut out:
 pets, hats and hands are, of a person whose background was taken away; judgement."""
@@ -99,10 +116,9 @@ def reach(picture: Picture, alpha: Matte, matte: Matte, u: float) -> NDArray[np.
         matte: [height, width], as it was found.
         u: pixels.
     """
-    person = (alpha > 0).astype(np.uint8)
-    near = cv2.dilate(person, _disc(0.03 * u))
-    found: NDArray[np.bool_] = (near > 0) | ((matte > 0.03) & (cv2.dilate(near, _disc(0.06 * u)) > 0))
-    rim = (cv2.dilate(person, _disc(PENUMBRA * u)) > 0) & ~found
+    away = _distance(alpha > 0) / np.float32(u)
+    found: NDArray[np.bool_] = (away < NEAR) | ((matte > 0.03) & (away < FOG))
+    rim = (away < PENUMBRA) & ~found
     if not rim.any() or rim.all():
         return found
     own = spread(picture, (alpha >= SURE).astype(np.float32), 0.03 * u)
@@ -110,6 +126,64 @@ def reach(picture: Picture, alpha: Matte, matte: Matte, u: float) -> NDArray[np.
     across = own - behind
     like = ((picture - behind) * across).sum(axis=2) / ((across**2).sum(axis=2) + 1e-3)
     return found | cv2.morphologyEx((rim & (like > 0.2)).astype(np.uint8), cv2.MORPH_CLOSE, _disc(0.02 * u)).astype(bool)
+
+
+def strands(picture: Picture, alpha: Matte, u: float) -> tuple[Matte, NDArray[np.bool_]]:
+    """The single hairs and locks around the person, which a matte is too coarse for.
+
+    A strand is thin, hangs together with the person, and has a colour on the way from the background to the hair nearby. Pieces
+    of one that are only near cannot go along, but may not stay behind in the background either.
+
+    Args:
+        picture: [height, width, 3], 0..1.
+        alpha: [height, width], firm.
+        u: pixels.
+
+    Returns:
+        Alpha of strands, float32 [height, width], 0..1, 0 where the person is; and bool [height, width]: these and what else
+        looks like them.
+    """
+    person = (alpha > 0.02).astype(np.uint8)
+    if not person.any() or person.all():
+        return np.zeros_like(alpha), np.zeros(alpha.shape, bool)
+    height, width = alpha.shape
+    shrink = max(1.0, u / COARSE_U)
+    size = (max(1, round(width / shrink)), max(1, round(height / shrink)))
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    inside = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
+    unit = u / shrink
+    own = spread(small, (inside >= SURE).astype(np.float32), 0.03 * unit)
+    free = spread(small, (cv2.dilate(inside, _disc(0.04 * unit)) < 0.02).astype(np.float32), 0.05 * unit)
+    # The median over an area much wider than a strand is the background without it.
+    span = 2 * max(1, round(0.16 * unit)) + 1
+    plain = cv2.medianBlur((np.clip(free, 0, 1) * 255 + 0.5).astype(np.uint8), span).astype(np.float32) / np.float32(255)
+    outside = (inside < 0.02).astype(np.float32)
+    rough = _blurred(np.abs(free - plain).mean(axis=2) * outside, 0.25 * unit) / (_blurred(outside, 0.25 * unit) + 0.01)
+    quiet = _smooth(ROUGH[1], ROUGH[0], rough) * (
+        cv2.distanceTransform((inside < 0.5).astype(np.uint8), cv2.DIST_L2, 5) < STRANDS * unit
+    )
+    quiet, behind = _resized(quiet, width, height), _resized(plain, width, height)
+    across = _resized(own, width, height) - behind
+    length = (across**2).sum(axis=2)
+    off = picture - behind
+    like = (off * across).sum(axis=2) / (length + 1e-4)
+    beside = np.sqrt(np.maximum((off**2).sum(axis=2) - like**2 * length, 0))
+    share = _smooth(*ALIKE, like) * _smooth(0.6, 1.2, np.sqrt(length) / PLAIN) * _smooth(1.0, 0.5, beside / PLAIN)
+    share = np.where(person == 0, share * quiet, 0).astype(np.float32)
+    # What is not thin is something else of that colour.
+    thin = share * (cv2.morphologyEx((share > 0.2).astype(np.uint8), cv2.MORPH_OPEN, _disc(THIN * u)) == 0)
+    found = np.where(_joined(thin > 0.1, person > 0) & (person == 0), thin, 0).astype(np.float32)
+    near = (_distance(thin > 0.05) < GAP * u) & (_distance((person > 0) | (found > 0.1)) < PENUMBRA * u)
+    return found, _joined(near, person > 0) & (person == 0)
+
+
+def _joined(pieces: NDArray[np.bool_], person: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What of some pieces hangs together with the person."""
+    count, parts = cv2.connectedComponents((pieces | person).astype(np.uint8), connectivity=8)
+    reached = np.zeros(count, bool)
+    reached[np.unique(parts[person])] = True
+    joined: NDArray[np.bool_] = pieces & reached[parts]
+    return joined
 
 
 def own_colours(picture: Picture, alpha: Matte, plate: Picture, u: float) -> Picture:
@@ -128,7 +202,7 @@ def own_colours(picture: Picture, alpha: Matte, plate: Picture, u: float) -> Pic
     if not sure.any():
         return picture.copy()
     near = spread(picture, sure.astype(np.float32), 0.02 * u)
-    size = _disc(0.07 * u)
+    size = np.ones((2 * max(1, round(0.06 * u)) + 1,) * 2, np.uint8)  # a square is quicker than a disc
     low = cv2.erode(np.where(sure[..., None] > 0, picture, np.float32(2)), size)
     high = cv2.dilate(np.where(sure[..., None] > 0, picture, np.float32(-1)), size)
     unknown = high < low
@@ -152,9 +226,16 @@ def spread(picture: Picture, known: Matte, radius: float) -> Picture:
         known: [height, width], 0..1.
         radius: pixels of the nearest surroundings; then twice that, and so on.
     """
+    height, width = known.shape
+    coarse = int(max(radius, 0.8) / 2)
+    if coarse > 1:
+        # Nothing finer than the first step comes out of it.
+        size = (max(1, width // coarse), max(1, height // coarse))
+        weight = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
+        mean = cv2.resize(picture * known[..., None], size, interpolation=cv2.INTER_AREA) / np.maximum(weight, 1e-6)[..., None]
+        return _resized(spread(mean, weight, radius / coarse), width, height)
     result = np.zeros_like(picture)
     left = np.ones_like(known)
-    height, width = known.shape
     values = picture * known[..., None]
     weights = known
     step = 0
@@ -192,6 +273,14 @@ def _smooth(low: float, high: float, x: Matte) -> Matte:
     t = np.clip((x - np.float32(low)) / np.float32(high - low), 0, 1)
     step: Matte = t * t * (3 - 2 * t)
     return step
+
+
+def _distance(inside: NDArray[np.bool_]) -> Matte:
+    """Pixels to the nearest place that is inside; very far where there is none."""
+    if not inside.any():
+        return np.full(inside.shape, np.inf, np.float32)
+    found: Matte = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5)
+    return found
 
 
 def _disc(radius: float) -> NDArray[np.uint8]:

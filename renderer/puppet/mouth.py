@@ -1,51 +1,35 @@
 """The mouth: where the lips part, and what is seen between them.
 
 The lips' edges are curves in the mouth's own coordinates (see `axes`); they are one line when the mouth is closed. What the
-portrait shows between open lips stays what is seen there, fixed to the skull: it is the portrait itself as long as the lips
-rest, and as they move away it is continued behind them.
+portrait shows between open lips is the portrait itself as long as the lips rest. As they move away it becomes layers that go
+on behind them (see `shown`): its upper teeth stay with the skull, the rest goes with the jaw. What it does not show is made
+up: dark, a tongue, and teeth (see `teeth`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import grid_sample
 
 from configs.puppet import MuscleTable, builtin_muscles
 from protocol.channels import INDEX
 from renderer.puppet.anatomy import CORNERS, cm
 from renderer.puppet.axes import Axes, look_up, smoothstep, steps
-from renderer.puppet.geometry import Field, HeadFrame, Points, smooth
-from renderer.puppet.lips import JAW_CHANNELS, jaw_ways
-from renderer.puppet.parting import SURELY_OPEN, Edges, edge_points, find_edges
-from renderer.puppet.teeth import CROWN, find_rows
+from renderer.puppet.geometry import HeadFrame, Points
+from renderer.puppet.lips import JAW_CHANNELS, jaw_ways, sealed
+from renderer.puppet.parting import SURELY_OPEN, edge_points, find_edges
+from renderer.puppet.shown import LUMINANCE, SHADOW, SHADOWED, Shown, find_shown
+from renderer.puppet.teeth import CROWN, HANGS, find_rows
 
 Colour = tuple[float, float, float]
 
 LIP_POINTS = (38, 12, 268, 86, 15, 316, 179, 403, 85, 315, 16)
 """On the red of the lips, away from their edges."""
-LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Behind:
-    """What is seen between the lips of a mouth that the portrait shows open, continued behind the lips.
-
-    Attributes:
-        texture: float32 [1, 4, h, w]: colours without the upper lip's shadow, and how much there is of them: 1 down to the
-            lower lip's edge, 0 below it.
-        left, top: pixels of the texture's corner.
-    """
-
-    texture: Tensor
-    left: int
-    top: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,10 +45,11 @@ class Mouth:
         middle: T of the middle of the rows.
         lean: how much a tongue goes aside, in pixels along T per pixel down.
         open: whether the portrait shows something between the lips.
-        behind: what it shows there, if that is more than a slit.
+        shown: what it shows there, if that is more than a slit.
         jaw: float32 [n, 2], pixels that the lower teeth go with each channel of `lips.JAW_CHANNELS`.
         enamel, gum, flesh, dark: colours of the teeth, the gums, the tongue and the rest in this picture's light.
-        box: left, top, right, bottom in pixels: all that an open mouth can cover.
+        lines: float32 [1, 2, 2, n], pixels x and y of points along the upper lip's edge and the lower lip's.
+        tongue: float32 [2], pixels that the end of a tongue fully out reaches beyond the lower lip.
     """
 
     axes: Axes
@@ -75,13 +60,14 @@ class Mouth:
     middle: float
     lean: float
     open: bool
-    behind: Behind | None
+    shown: Shown | None
     jaw: Tensor
     enamel: Colour
     gum: Colour
     flesh: Colour
     dark: Colour
-    box: tuple[int, int, int, int]
+    lines: Tensor
+    tongue: Tensor
 
 
 _JAW_COLUMNS = [INDEX[name] for name in JAW_CHANNELS]
@@ -114,31 +100,37 @@ def find_mouth(picture: NDArray[np.float32], mesh: Points, frame: HeadFrame, tab
 
     lip = np.median(_lip_colours(picture, mesh), axis=0)
     own = colour(0.72, 0.36, 0.33, 0.5, 0.25 + 0.95 * light)
-    red, green, blue = (float(c) for c in 0.65 * np.array(own) + 0.35 * lip)
+    red, green, blue = (float(c) for c in 0.5 * np.array(own) + 0.5 * lip)
     flesh = (red, green, blue)
-    enamel = colour(0.98, 0.95, 0.86, 0.45, min(0.86, 0.1 + 0.95 * light))
-    if gap > SURELY_OPEN * u:
-        enamel = _own_enamel(picture, axes, edges, enamel)
+    enamel = colour(0.98, 0.95, 0.87, 0.35, min(0.86, 0.25 + 0.76 * light))
     gum = colour(0.70, 0.40, 0.38, 0.5, 0.2 + 0.9 * light)
     box = axes.box((-0.22, 1.22), (0.17 * u, -0.6 * u))
-    rows = find_rows(frame, mesh, axes, edges.lower)
+    shown = find_shown(picture, axes, edges, u, gum, box) if gap > SURELY_OPEN * u else None
+    if shown is not None and shown.enamel is not None:
+        enamel = shown.enamel
+    # Upper teeth that an open mouth does not show end where the lip does.
+    parting = edges.lower if shown is None or shown.upper_teeth else edges.upper + HANGS * u
+    rows = find_rows(frame, mesh, axes, parting, edges.lower - (0 if shown is None else HIDDEN * u))
+    ends = edge_points(edges, mesh, axes)
+    lines = np.stack([line[np.linspace(0, len(line) - 1, LINE_POINTS).round().astype(int), :2].T for line in ends], axis=1)
     jaw = np.array(jaw_ways(table or builtin_muscles())) @ frame.axes[:2].T * [u, -u]
     return Mouth(
         axes,
         u,
         torch.from_numpy(np.stack([edges.upper, edges.lower]).astype(np.float32)),
-        edge_points(edges, mesh, axes),
+        ends,
         torch.from_numpy(rows.table().astype(np.float32)),
         float(np.interp(0.0, rows.across, steps())),
         _lean(frame, axes),
         edges.open,
-        _behind(picture, axes, edges, u, gum, box) if gap > SURELY_OPEN * u else None,
+        shown,
         torch.from_numpy(jaw.astype(np.float32)),
         enamel,
         gum,
         flesh,
         colour(0.30, 0.10, 0.08, 0.4, 0.3 + 0.6 * light),
-        box,
+        torch.from_numpy(lines[None].astype(np.float32)),
+        torch.from_numpy((TONGUE_LENGTH * u * (frame.axes[:2] @ TONGUE_WAY) * [1, -1]).astype(np.float32)),
     )
 
 
@@ -149,24 +141,9 @@ def _lip_colours(picture: NDArray[np.float32], mesh: Points) -> NDArray[np.float
     return picture[rows, columns]
 
 
-def _own_enamel(picture: NDArray[np.float32], axes: Axes, edges: Edges, otherwise: Colour) -> Colour:
-    """The colour of the teeth that an open mouth shows, if it shows any."""
-    at = steps()
-    middle = np.abs(at - 0.5) < 0.25
-    heights = edges.lower + (edges.upper - edges.lower) * np.linspace(0.2, 0.8, 7)[:, None]
-    x, y = axes.to_points(at[None], heights)
-    seen = cv2.remap(picture, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    colours = seen[:, middle].reshape(-1, 3)
-    light = colours @ LUMINANCE
-    if float(np.percentile(light, 75)) < 0.7 * float(np.array(otherwise) @ LUMINANCE):
-        return otherwise
-    red, green, blue = (float(c) for c in np.median(colours[light >= np.median(light)], axis=0))
-    return red, green, blue
-
-
 def _lean(frame: HeadFrame, axes: Axes) -> float:
     x, y = frame.axes[:2] @ TONGUE_WAY * [1, -1]
-    return float(np.clip((x * axes.cos + y * axes.sin) / max(y * axes.cos - x * axes.sin, 0.3), -0.8, 0.8))
+    return float(np.clip((x * axes.cos + y * axes.sin) / max(y * axes.cos - x * axes.sin, 0.3), -0.35, 0.35))
 
 
 def skin_colour(picture: NDArray[np.float32], mesh: Points, u: float) -> tuple[NDArray[np.float32], float]:
@@ -181,61 +158,22 @@ def skin_colour(picture: NDArray[np.float32], mesh: Points, u: float) -> tuple[N
     return mean, float(mean.max() - mean.min())
 
 
+HIDDEN = 0.03
+"""u below the lower lip's edge where lower teeth begin that an open mouth does not show."""
+CONTACT, CONTACT_DARKNESS = 0.022, 0.35
+"""u and share: the shadow where lips meet that were apart in the portrait, which has no line there; judgement."""
+UNDER_TEETH = 0.5
+"""Share of the light that upper teeth keep from what is just below them; judgement."""
 TONGUE_LENGTH = cm(2.5)
 """u that a tongue fully out reaches below the lower lip's edge; judgement, about half of what is possible."""
-TONGUE_HALF_WIDTH = cm(1.4)
+TONGUE_HALF_WIDTH = cm(1.65)
 """u; a tongue is 4 to 5 cm wide, its end narrower."""
 TONGUE_BEHIND = 0.03
 """u by which the tip lies behind the lip's edge at rest."""
 TONGUE_WAY = np.array([0.0, -0.9, 0.4])
 """Where it goes, along the head's axes."""
-SHADOW = 0.05
-"""u below the upper lip over which its shadow ends; judgement."""
-SHADOWED = 0.55
-"""Light at the upper lip's edge."""
-
-
-def _behind(
-    picture: NDArray[np.float32], axes: Axes, edges: Edges, u: float, gum: Colour, box: tuple[int, int, int, int]
-) -> Behind:
-    left, top, right, bottom = box
-    x, y = np.meshgrid(np.arange(left, right + 1, dtype=np.float64), np.arange(top, bottom + 1, dtype=np.float64))
-    points = axes.of_points(np.stack([x.ravel(), y.ravel()], axis=1))
-    t, v = (c.reshape(x.shape) for c in points.T)
-    at = steps()
-    inset = max(0.024 * u, 2.0)
-    apart = at[edges.upper - edges.lower > 2 * inset]
-    first, last = (float(apart[0]), float(apart[-1])) if apart.size else (0.1, 0.9)
-    clipped = np.clip(t, first, last)
-    upper, lower = np.interp(clipped, at, edges.upper), np.interp(clipped, at, edges.lower)
-    high, low = upper - inset, lower + inset
-    middle = (upper + lower) / 2
-    high, low = np.maximum(high, middle), np.minimum(low, middle)
-    # Above the upper edge the teeth are mirrored at it, below the lower one they go on as they end.
-    inside = np.clip(np.where(v > high, 2 * high - v, v), low, None)
-    from_x, from_y = axes.to_points(clipped, inside)
-    colours = cv2.remap(
-        picture, from_x.astype(np.float32), from_y.astype(np.float32), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    ).clip(0, 1)
-    lit = colours / np.maximum(_shadow((upper - inside) / u), 0.85)[..., None]
-    luminance = lit @ LUMINANCE
-    bright = float(np.percentile((colours @ LUMINANCE)[(v < upper) & (v > lower)], 95))
-    lit = lit * np.minimum(1, bright / np.maximum(luminance, 1e-3))[..., None]
-    plain = cv2.GaussianBlur(lit, (0, 0), max(0.02 * u, 1.0))
-    lit += smooth(0.0, 0.015, (v - high) / u)[..., None] * (plain - lit)
-    # Gums begin where the crowns end.
-    share = smooth(-0.012, 0.018, (v - np.maximum(upper, lower + CROWN * u)) / u)[..., None]
-    relative = np.clip((lit @ LUMINANCE) / max(bright, 1e-3), 0, 1)[..., None]
-    lit = lit + share * (np.asarray(gum) * relative - lit)
-    cover = smooth(-max(0.014 * u, 1.5), 0.0, v - lower)
-    cover *= smooth(first - 0.05, first + 0.03, t) * smooth(last + 0.05, last - 0.03, t)
-    texture = np.concatenate([lit, cover[..., None]], axis=2).astype(np.float32)
-    return Behind(torch.from_numpy(texture).permute(2, 0, 1)[None].contiguous(), left, top)
-
-
-def _shadow(below: Field) -> Field:
-    """Light at a distance in u below the upper lip's edge."""
-    return SHADOWED + (1 - SHADOWED) * smooth(0.0, SHADOW, below)
+LINE_POINTS = 17
+"""Points along an edge of the lips that tell where a mouth is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,12 +184,14 @@ class Parted:
         upper, lower: [batch, height, width], pixels below the upper lip's edge and above the lower lip's edge.
         share: [batch, height, width], 1 on the upper lip and above, 0 on the lower one and below; half on an edge.
         hole: [batch, height, width], 1 between the lips, 0 on them.
+        within: [batch, height, width], 1 between the corners, 0 beyond them.
     """
 
     upper: Tensor
     lower: Tensor
     share: Tensor
     hole: Tensor
+    within: Tensor
 
 
 EDGE = 1.4
@@ -273,7 +213,13 @@ def part(mouth: Mouth, above: Tensor, below: Tensor) -> Parted:
     lower = v - look_up(mouth.edges[1:], t)[0]
     share = (0.5 - upper / EDGE).clamp(0, 1)
     gap = ((upper + lower) / 1.5).clamp(0, 1)
-    return Parted(upper, lower, share, (1 - share) * (0.5 + lower / EDGE).clamp(0, 1) * gap * within)
+    return Parted(upper, lower, share, (1 - share) * (0.5 + lower / EDGE).clamp(0, 1) * gap * within, within)
+
+
+def on_upper_side(mouth: Mouth, above: Tensor) -> Tensor:
+    """Whether pixels show the upper lip's side: bool [batch, height, width]; `above` as for `part`."""
+    t, v = mouth.axes.coordinates(above)
+    return v > look_up(mouth.edges[:1], t)[0]
 
 
 def paint(
@@ -300,21 +246,40 @@ def paint(
         [batch, 3, height, width], 0..1.
     """
     above, below, rest = seen
-    lips = below + parted.share[:, None] * (above - below)
+    share = parted.share[:, None]
+    # What is painted there has the shade of folds, which the portrait's own colours have not.
+    lips = below + share * (above - below) + (skin - torch.where(share > 0.5, above, below))
     t, v = mouth.axes.coordinates(places)
-    lower = _lower_row(mouth, t, v, motion)
-    between = _inside(mouth, parted, t, v, lower)
-    if mouth.behind is not None:
-        shown = _sampled(mouth.behind, places)
-        light = _ramp(parted.upper, 0.0, SHADOW * mouth.u) * (1 - SHADOWED) + SHADOWED
-        between = between + shown[:, 3:] * (shown[:, :3] * light[:, None] - between)
+    gone = _jaw_gone(mouth, motion)
+    lower = _lower_row(mouth, t, v, gone)
+    shows = smoothstep(0.015 * mouth.u, 0.1 * mouth.u, parted.upper + parted.lower)
+    between = _inside(mouth, parted, lower, shows)
+    light = _ramp(parted.upper, 0.0, SHADOW * mouth.u) * (1 - SHADOWED) + SHADOWED
+    if mouth.shown is not None:
+        own = mouth.shown.sample(mouth.shown.lower, places[:, 0] - gone[:, 0], places[:, 1] - gone[:, 1])
+        between = between + own[:, 3:] * (own[:, :3] * light[:, None] - between)
+    if mouth.shown is not None and mouth.shown.upper_teeth:
+        own = mouth.shown.sample(mouth.shown.upper, places[:, 0], places[:, 1])
+        teeth, cover = own[:, :3] * light[:, None], own[:, 3:]
+    else:
+        edge, lit = look_up(mouth.rows[:2], t)
+        crown = v - edge
+        teeth, cover = _upper_teeth(mouth, crown, lit, light, shows)
+        under = _ramp(crown, -0.045 * mouth.u, 0.0) * _ramp(lit, 0.0, 0.3)
+        between = between * (1 - UNDER_TEETH * under)[:, None]
+    between = between + cover * (teeth - between)
     if mouth.open:
         # As long as both lips rest here, it is the portrait itself.
         moved = ((ways[0] - places).square() + (ways[1] - places).square()).sum(dim=1, keepdim=True)
         between = rest + smoothstep(0.0, (0.03 * mouth.u) ** 2, moved) * (between - rest)
     lined = (parted.hole > 0) | ((parted.share > 0) & (parted.share < 1))
     out = torch.where(lined[:, None], lips + parted.hole[:, None] * (between - lips), skin)
-    return _tongue_out(mouth, parted, lower, out, motion[:, INDEX["tongueOut"], None, None])
+    if mouth.shown is not None:
+        near = (1 - (parted.upper * (1 / (CONTACT * mouth.u))).square()).clamp_min(0).square()
+        met = sealed(motion)[:, None, None] * _ramp(parted.upper + parted.lower, 0.03 * mouth.u, 0.0)
+        out = out * (1 - CONTACT_DARKNESS * near * met * parted.within)[:, None]
+    free = 1 - cover[:, 0] * parted.hole  # it comes out below the upper teeth
+    return _tongue_out(mouth, parted, lower, out, motion[:, INDEX["tongueOut"], None, None], free)
 
 
 def _rgb(colour: Colour, like: Tensor) -> Tensor:
@@ -342,9 +307,12 @@ class _LowerRow:
     across: Tensor
 
 
-def _lower_row(mouth: Mouth, t: Tensor, v: Tensor, motion: Tensor) -> _LowerRow:
-    share = motion[:, _JAW_COLUMNS]
-    gone = (share[:, :, None] * mouth.jaw[None]).sum(dim=1)[:, :, None, None]
+def _jaw_gone(mouth: Mouth, motion: Tensor) -> Tensor:
+    """Pixels [batch, 2, 1, 1] that the lower teeth have gone."""
+    return (motion[:, _JAW_COLUMNS, None] * mouth.jaw[None]).sum(dim=1)[:, :, None, None]
+
+
+def _lower_row(mouth: Mouth, t: Tensor, v: Tensor, gone: Tensor) -> _LowerRow:
     axes = mouth.axes
     t = t - (gone[:, 0] * axes.cos + gone[:, 1] * axes.sin) / axes.width
     v = v - (gone[:, 0] * axes.sin - gone[:, 1] * axes.cos)
@@ -352,49 +320,52 @@ def _lower_row(mouth: Mouth, t: Tensor, v: Tensor, motion: Tensor) -> _LowerRow:
     return _LowerRow(t, v - edge, light, across)
 
 
-def _inside(mouth: Mouth, parted: Parted, t: Tensor, v: Tensor, lower: _LowerRow) -> Tensor:
-    """The colours of the open mouth, [batch, 3, height, width]."""
+def _inside(mouth: Mouth, parted: Parted, lower: _LowerRow, shows: Tensor) -> Tensor:
+    """The colours of the open mouth behind the upper teeth, [batch, 3, height, width]; teeth show in a wide gap only."""
     u = mouth.u
-    gap = parted.upper + parted.lower
-    shows = smoothstep(0.015 * u, 0.1 * u, gap)
     soft = max(1.2, 0.012 * u)
-    enamel, flesh, dark = (_rgb(colour, t) for colour in (mouth.enamel, mouth.flesh, mouth.dark))
+    enamel, flesh, dark = (_rgb(colour, shows) for colour in (mouth.enamel, mouth.flesh, mouth.dark))
     deep_white = 1.3 * dark  # a tooth without light has the colour of what is around it
     # Light falls in from the front and below: what lies deep behind the upper teeth is darkest.
-    deep = _ramp(parted.upper, 0.0, 0.14 * u) * _ramp(gap, 0.05 * u, 0.3 * u)
+    deep = _ramp(parted.upper, 0.0, 0.14 * u) * _ramp(parted.upper + parted.lower, 0.05 * u, 0.3 * u)
     out = dark * (1 - 0.5 * deep)[:, None]
     # The tongue lies in the arch of the lower teeth.
-    rise = (lower.above + 0.02 * u) * (1 / (0.17 * u))
-    body = smoothstep(1.0, 0.36, 1.3 * lower.across.square() + rise.square())
-    lit = 0.6 + 0.4 * _ramp(-rise, -0.95, 0.3)
-    out = out + (0.85 * body)[:, None] * (flesh * lit[:, None] - out)
+    rise = (lower.above + 0.02 * u).clamp_min(0) * (1 / (0.17 * u))
+    across = lower.across.square()
+    away = 1.3 * across + rise.square()
+    groove = (1 - 40 * across).clamp_min(0) * _ramp(rise, 0.1, 0.5)
+    lit = 1.0 - 0.5 * away.clamp_max(1) - 0.13 * groove
+    out = out + (0.9 * smoothstep(1.0, 0.5, away))[:, None] * (flesh * lit[:, None] - out)
     # The lips' own shadow, all around.
-    out = out * (0.6 + 0.4 * _ramp(torch.minimum(parted.upper, parted.lower), 0.0, 0.05 * u))[:, None]
+    out = out * (0.5 + 0.5 * _ramp(torch.minimum(parted.upper, parted.lower), 0.0, 0.05 * u))[:, None]
     tooth = (0.5 - lower.above * (1 / soft)).clamp(0, 1) * (shows * _ramp(lower.light, 0.0, 0.3))
-    out = out + tooth[:, None] * (deep_white + (0.85 * lower.light)[:, None] * (enamel - deep_white) - out)
-    if mouth.behind is None:
-        edge, light = look_up(mouth.rows[:2], t)
-        crown = v - edge
-        tooth = (crown * (1 / soft) + 0.5).clamp(0, 1) * (0.92 * shows * _ramp(light, 0.0, 0.3))
-        shadow = _ramp(parted.upper, 0.0, SHADOW * u) * (1 - SHADOWED) + SHADOWED
-        shade = light * shadow * (0.76 + 0.16 * _ramp(crown, 0.0, 0.035 * u))
-        high = _ramp(crown, (CROWN - 0.01) * u, (CROWN + 0.01) * u)[:, None]
-        white = enamel - deep_white + high * (_rgb(mouth.gum, t) - enamel)
-        out = out + tooth[:, None] * (deep_white + shade[:, None] * white - out)
-    return out
+    return out + tooth[:, None] * (deep_white + (0.85 * lower.light)[:, None] * (enamel - deep_white) - out)
 
 
-def _sampled(behind: Behind, places: Tensor) -> Tensor:
-    height, width = behind.texture.shape[2:]
-    x = (places[:, 0] - behind.left) * (2 / (width - 1)) - 1
-    y = (places[:, 1] - behind.top) * (2 / (height - 1)) - 1
-    grid = torch.stack([x, y], dim=-1)
-    texture = behind.texture.expand(places.shape[0], -1, -1, -1)
-    return grid_sample(texture, grid, mode="bilinear", padding_mode="border", align_corners=True)
+def _upper_teeth(mouth: Mouth, crown: Tensor, lit: Tensor, light: Tensor, shows: Tensor) -> tuple[Tensor, Tensor]:
+    """Upper teeth that the portrait does not show.
+
+    Args:
+        mouth: of the portrait.
+        crown: [batch, height, width], pixels above their edge.
+        lit: the light that each place of the row has; see `teeth.Rows`.
+        light: what the upper lip leaves of it.
+        shows: how much teeth show in a gap as wide as this.
+
+    Returns:
+        Colours [batch, 3, height, width] and cover [batch, 1, height, width].
+    """
+    u = mouth.u
+    tooth = (crown * (1 / max(1.2, 0.012 * u)) + 0.5).clamp(0, 1) * (0.92 * shows * _ramp(lit, 0.0, 0.3))
+    shade = lit * light * (0.8 + 0.16 * _ramp(crown, 0.0, 0.035 * u))
+    high = _ramp(crown, (CROWN - 0.01) * u, (CROWN + 0.01) * u)[:, None]
+    enamel, deep_white = _rgb(mouth.enamel, crown), 1.3 * _rgb(mouth.dark, crown)
+    white = enamel - deep_white + high * (_rgb(mouth.gum, crown) - enamel)
+    return deep_white + shade[:, None] * white, tooth[:, None]
 
 
-def _tongue_out(mouth: Mouth, parted: Parted, lower: _LowerRow, seen: Tensor, out: Tensor) -> Tensor:
-    """What is seen with a tongue over the lower lip; `out` is [batch, 1, 1]."""
+def _tongue_out(mouth: Mouth, parted: Parted, lower: _LowerRow, seen: Tensor, out: Tensor, free: Tensor) -> Tensor:
+    """What is seen with a tongue over the lower lip; `out` is [batch, 1, 1], `free` [batch, height, width] 0 on teeth."""
     u = mouth.u
     down = -lower.above
     x = (lower.t - mouth.middle) * mouth.axes.width - mouth.lean * down
@@ -403,13 +374,16 @@ def _tongue_out(mouth: Mouth, parted: Parted, lower: _LowerRow, seen: Tensor, ou
     round_end = 1.25 * TONGUE_HALF_WIDTH * u
     over = ((down - tip) * (1 / round_end) + 1).clamp(0, 1)
     width = half * (1.0001 - over * over * over.sqrt()).sqrt()
-    within = 1 - parted.share
+    within = (1 - parted.share) * free
     # How far inside its outline, in pixels.
     depth = torch.minimum(width - x.abs(), tip - down)
     outline = half - (x.square() + (down - tip + half).clamp_min(0).square()).sqrt()
     seen = seen * (1 - 0.35 * out.clamp(0, 1) * within * _ramp(outline, -0.06 * u, 0.02 * u))[:, None]
     shape = (depth * (1 / EDGE)).clamp(0, 1) * (within * smoothstep(0.0, 0.15, out))
     groove = _ramp(x.abs(), 0.05 * u, 0.0) * (1 - over)
-    lit = (1.0 - 0.22 / (TONGUE_HALF_WIDTH * u) ** 2 * x.square() - 0.05 * groove) * (0.8 + 0.2 * _ramp(depth, 0.0, 0.07 * u))
-    lit = lit * (0.5 + 0.5 * _ramp(parted.upper, 0.0, 0.11 * u))
+    flank = x.square() * (1 / (TONGUE_HALF_WIDTH * u) ** 2)
+    # It is wet: light lies on the rise before the tip.
+    shine = (0.1 - (over - 0.53).square()).clamp_min(0)
+    lit = (1.0 - 0.32 * flank - 0.09 * groove + shine) * (0.76 + 0.24 * _ramp(depth, 0.0, 0.07 * u))
+    lit = lit * (0.35 + 0.65 * _ramp(parted.upper, 0.0, 0.16 * u))
     return seen + shape[:, None] * (_rgb(mouth.flesh, lit) * lit[:, None] - seen)

@@ -29,6 +29,7 @@ from renderer.puppet.lips import (
     press,
     pucker,
     roll,
+    seal,
     shrug_lower,
     shrug_upper,
     smile,
@@ -77,7 +78,7 @@ _SIDED: Mapping[str, Callable[[float, Parts], Muscle]] = MappingProxyType(
 )
 
 MUSCLES: tuple[str, ...] = (*_JAW, "mouthClose", *_WHOLE, *(stem + side for stem in _SIDED for side in SIDES))
-"""Every control that moves skin, by its channel's name."""
+"""Every channel that moves skin by itself; the seal of the lips (see `lips.sealed`), which several bring about, comes last."""
 
 
 def muscles(table: MuscleTable) -> dict[str, Muscle]:
@@ -100,8 +101,9 @@ def fields(anchors: Anchors, x: Field, y: Field, table: MuscleTable | None = Non
         table: how far each pulls; the program's own by default.
 
     Returns:
-        [controls, 2 sides, 3, ...] in u along the head's axes, in the order of MUSCLES.
+        [controls, 2 sides, 3, ...] in u along the head's axes, in the order of MUSCLES, then the seal of the lips.
     """
     at = place(anchors, x, y)
-    every = muscles(table or builtin_muscles()).values()
+    table = table or builtin_muscles()
+    every = (*muscles(table).values(), seal(table.seal.upper))
     return np.stack([[np.stack(muscle(at, anchors, side)) for side in (UPPER, LOWER)] for muscle in every])

@@ -125,7 +125,7 @@ def _dark_line(colours: NDArray[np.float32], axes: Axes, u: float, guess: Field)
     v = np.linspace(-SEARCH, SEARCH, 41) * u
     cost = _sampled(colours[..., 0], axes, guess[None] + v[:, None]).astype(np.float64)
     cost = (cost - cost.min(axis=0)) / max(float(np.ptp(cost, axis=0).max()), 1.0)
-    return guess + _path(cost, v)
+    return guess + cheapest_path(cost, v)
 
 
 def _corners(colours: NDArray[np.float32], axes: Axes, u: float) -> Field:
@@ -164,10 +164,10 @@ def _lip_edge(colours: NDArray[np.float32], axes: Axes, u: float, guess: Field, 
     light, red = (part / max(float(np.abs(part).max()), 0.5) for part in (fall[..., 0], fall[..., 1]))
     at = steps()
     side = smooth(0.22, 0.4, np.abs(at - 0.5))
-    return guess + _path(-(red * (1 - 0.7 * side) + light * side), v) * smooth(0.0, 0.06, np.minimum(at, 1 - at))
+    return guess + cheapest_path(-(red * (1 - 0.7 * side) + light * side), v) * smooth(0.0, 0.06, np.minimum(at, 1 - at))
 
 
-def _path(cost: Field, v: Field) -> Field:
+def cheapest_path(cost: Field, v: Field) -> Field:
     """The cheapest smooth way across columns.
 
     Args:

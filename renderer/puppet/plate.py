@@ -2,8 +2,8 @@
 
 Rules
 - What is not hidden stays as it is, bit for bit.
-- Close to where it is seen the background goes on as its mirror image, with its own texture and grain; deeper behind the
-  person, where a turning head uncovers nothing, it only keeps its light.
+- Where the background is plain its light goes on; where there are things in it, these go on, out of pieces of what is seen, and
+  as sharp as they are. Deep behind the person, where a turning head uncovers nothing, only the light is left.
 """
 
 from __future__ import annotations
@@ -16,20 +16,27 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import spsolve
 from torch import Tensor
 
-from renderer.puppet.matte import own_colours, reach
+from renderer.puppet.matte import own_colours, reach, spread, strands
+from renderer.puppet.quilt import quilted
 
 COARSE = 96
 """Nodes along the longer side of the grid on which light is carried across what is hidden."""
-MIRROR = (0.35, 0.9)
-"""u behind the edge up to which the mirror image is taken whole, and from where on not at all."""
-ODD = 4.0
-"""Times the usual deviation from the light around at which a mirrored pixel counts half: a wall's texture goes on behind the
-person, a single thing in front of it ends there."""
-EDGE = (0.04, 0.14)
-"""u behind the edge up to which even that goes on, so that it does not end at a line, and from where on it does not."""
+DEEP = (0.8, 1.1)
+"""u behind the edge up to which things go on, and from where on there is only light. A head that tilts by 20 degrees uncovers
+.7 u at the crown."""
+MOVES = 0.05
+"""Share of the head's motion below which nothing is uncovered."""
+THINGS = (0.025, 0.05)
+"""How far a background's colours leave the light around, 0..1, up to which it is plain, and from where on there are things."""
+FINE = (0.012, 0.03)
+"""How far they leave their own close surroundings up to which the background is out of focus, and from where on it is sharp."""
 FADE = (0.008, 1.5)
 """u of motion, but no fewer pixels than the second figure, over which the portrait's own pixels give way to the layers that it
 was taken apart into."""
+AROUND = 0.5
+"""u around a place whose background tells what goes on behind it."""
+DETAIL_U = 24
+"""Pixels that a u has at most where a background is judged."""
 LAGGING = 0.7
 """Share of the head's motion below which something belongs to the neck and the body."""
 SLOPE = 0.75
@@ -56,8 +63,11 @@ def taken_apart(
     """
     # What may be the person's but has no alpha, such as the rim of a collar, is taken out where the head carries the person
     # away, and stays in the background where the body rests: there it would be missed.
+    loose, hair = strands(picture, alpha, u)
+    alpha = np.maximum(alpha, loose)
     stays = (follow < LAGGING) & (alpha < 0.02)
-    plate = backdrop(picture, reach(picture, alpha, matte, u) & ~stays, u)
+    hidden = (reach(picture, alpha, matte, u) & ~stays) | (hair & (follow > MOVES))
+    plate = backdrop(picture, hidden, follow, u)
     own = own_colours(picture, alpha, plate, u)
     cover = alpha[..., None]
     person = np.concatenate([own, cover], axis=2)
@@ -67,12 +77,13 @@ def taken_apart(
     return person, plate, np.concatenate([lacking, across, down], axis=2).astype(np.float32)
 
 
-def backdrop(picture: Picture, hidden: NDArray[np.bool_], u: float) -> Picture:
+def backdrop(picture: Picture, hidden: NDArray[np.bool_], follow: NDArray[np.float32], u: float) -> Picture:
     """The picture without the person.
 
     Args:
         picture: float32 [height, width, 3], 0..1.
         hidden: bool [height, width]: where it shows the person.
+        follow: float32 [height, width], how far each place goes along with the head, 0..1.
         u: pixels.
     """
     if not hidden.any():
@@ -82,37 +93,66 @@ def backdrop(picture: Picture, hidden: NDArray[np.bool_], u: float) -> Picture:
         # Nothing is known: the portrait itself, far out of focus.
         return np.clip(cv2.GaussianBlur(picture, (0, 0), 0.5 * u) + grain, 0, 1).astype(np.float32)
     light = _light(picture, hidden, u)
-    depth = cv2.distanceTransform(hidden.astype(np.uint8), cv2.DIST_L2, 5)
-    mirrored, known = _mirrored(picture, hidden, light, u)
-    share = known * _step_down(depth / np.float32(u), *MIRROR)
-    usual = ODD * float(np.median(np.abs(picture - light)[~hidden])) + 0.01
-    odd = cv2.GaussianBlur(np.abs(mirrored - light).max(axis=2), (0, 0), 0.02 * u) / np.float32(usual)
-    share *= 1 - (1 - _step_down(depth / np.float32(u), *EDGE)) * odd**2 / (1 + odd**2)
-    filled = light + share[..., None] * (mirrored - light) + (1 - share)[..., None] * grain
+    depth = cv2.distanceTransform(hidden.astype(np.uint8), cv2.DIST_L2, 5) / np.float32(u)
+    things, sharp = (
+        _step_up(measure, *between) for measure, between in zip(_detail(picture, hidden, light, u), (THINGS, FINE), strict=True)
+    )
+    share = _step_up(follow, 0, MOVES) * (1 - _step_up(depth, *DEEP)) * things * hidden
+    large, fine = quilted(picture, hidden, share > 0, light, u)
+    share, sharp = share[..., None], sharp[..., None]
+    made = large + sharp * (fine - large)
+    filled = light + share * (made - light) + (1 - share * sharp) * grain
     behind: Picture = np.where(hidden[..., None], np.clip(filled, 0, 1), picture).astype(np.float32)
     return behind
 
 
-def composed(person: Tensor, plate: Tensor, rest: Tensor, pixels: Tensor, places: Tensor, u: float) -> Tensor:
-    """The person in front of the background.
+def _detail(picture: Picture, hidden: NDArray[np.bool_], light: Picture, u: float) -> tuple[Picture, Picture]:
+    """How far what is seen near each place leaves the light, and how far its own close surroundings, [height, width] each."""
+    shrink = max(1.0, u / DETAIL_U)
+    height, width = hidden.shape
+    size = (max(1, round(width / shrink)), max(1, round(height / shrink)))
+    close = cv2.blur(picture, (2 * max(1, round(0.06 * u)) + 1,) * 2)
+    both = np.stack([np.abs(close - light).max(axis=2), np.abs(picture - close).max(axis=2)], axis=2)
+    # The edge itself mixes with the person.
+    seen = cv2.erode((~hidden).astype(np.uint8), np.ones((3, 3), np.uint8), iterations=max(1, round(0.06 * u)))
+    weight = cv2.resize(seen.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    # What is half a u away counts too: a flag is plain between its stripes.
+    small, weight = (
+        cv2.GaussianBlur(values, (0, 0), AROUND * u / shrink)
+        for values in (cv2.resize(both * seen[..., None], size, interpolation=cv2.INTER_AREA), weight)
+    )
+    small /= np.maximum(weight, 1e-6)[..., None]
+    found = cv2.resize(spread(small, weight, 0.3 * u / shrink), (width, height), interpolation=cv2.INTER_LINEAR)
+    return found[..., 0], found[..., 1]
 
-    Where nothing moves this is the portrait: what its layers do not account for, `rest`, is added back there. It goes along
-    with the first fractions of a pixel, so that an edge moves as the portrait's own would, and fades before it could be seen to
-    stay behind.
+
+def over(person: Tensor, alpha: Tensor, plate: Tensor) -> Tensor:
+    """The person, straight colours [n, 3, ...] and alpha [n, 1, ...], in front of what is behind [n, 3, ...]."""
+    return plate + alpha.clamp(0, 1) * (person - plate)
+
+
+def fades(u: float) -> float:
+    """Pixels of motion from which on nothing is seen of what the layers lack of the portrait."""
+    return max(FADE[0] * u, FADE[1])
+
+
+def lacking(rest: Tensor, moved: Tensor, u: float) -> Tensor:
+    """What has to be added where the layers were put together, so that where nothing moves this is the portrait.
+
+    It goes along with the first fractions of a pixel, so that an edge moves as the portrait's own would, and fades before it
+    could be seen to stay behind.
 
     Args:
-        person: [batch, 4, height, width]: straight colours and alpha.
-        plate: [1, 3, height, width].
-        rest: [1, 9, height, width]: the portrait less its layers composed; see `taken_apart`.
-        pixels: [1, 2, height, width]: x and y of the pixels themselves.
-        places: [batch, 2, height, width]: where each pixel comes from in the portrait.
+        rest: [n, 9, height, width]: the portrait less its layers composed; see `taken_apart`.
+        moved: [n, 2, height, width]: how far away each pixel comes from in the portrait.
         u: pixels.
+
+    Returns:
+        [n, 3, height, width].
     """
-    moved = places - pixels
     x, y = moved[:, :1], moved[:, 1:]
-    here = (1 - (x * x + y * y) / max(FADE[0] * u, FADE[1]) ** 2).clamp_min(0)
-    lacking = rest[:, :3] + x * rest[:, 3:6] + y * rest[:, 6:]
-    return plate + person[:, 3:].clamp(0, 1) * (person[:, :3] - plate) + here * here * lacking
+    here = (1 - (x * x + y * y) * (1 / fades(u) ** 2)).clamp_min(0)
+    return here * here * (rest[:, :3] + x * rest[:, 3:6] + y * rest[:, 6:])
 
 
 def _light(picture: Picture, hidden: NDArray[np.bool_], u: float) -> Picture:
@@ -160,31 +200,6 @@ def _light(picture: Picture, hidden: NDArray[np.bool_], u: float) -> Picture:
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32)
 
 
-def _mirrored(picture: Picture, hidden: NDArray[np.bool_], light: Picture, u: float) -> tuple[Picture, Picture]:
-    """What is hidden as the mirror image of what is seen across the nearest edge, and how far that is known, 0..1."""
-    height, width = hidden.shape
-    mask = hidden.astype(np.uint8)
-    _, labels = cv2.distanceTransformWithLabels(mask, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    rows, columns = np.nonzero(mask == 0)
-    index = np.zeros(int(labels.max()) + 1, np.int64)
-    index[labels[rows, columns]] = np.arange(len(rows))
-    nearest = index[labels]
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    way = np.stack([columns[nearest] - x, rows[nearest] - y], axis=-1).astype(np.float32)
-    # Single pixels of the edge would fan out into streaks: ways are averaged, the less the nearer they are to it.
-    inside = mask.astype(np.float32)
-    weight = cv2.GaussianBlur(inside, (0, 0), 0.06 * u)
-    blurred = cv2.GaussianBlur(way * inside[..., None], (0, 0), 0.06 * u) / np.maximum(weight, 1e-6)[..., None]
-    length = np.linalg.norm(way, axis=2, keepdims=True) / np.float32(u)
-    way += np.clip(length / 0.1, 0, 1) * (blurred - way)
-    to_x, to_y = x + 2 * way[..., 0], y + 2 * way[..., 1]
-    shown = np.where(hidden[..., None], light, picture)
-    mirrored = cv2.remap(shown, to_x, to_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    seen = cv2.GaussianBlur(1 - cv2.dilate(mask, np.ones((3, 3), np.uint8)).astype(np.float32), (0, 0), max(0.02 * u, 0.8))
-    known = cv2.remap(seen, to_x, to_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-    return mirrored.astype(np.float32), np.clip(2 * known, 0, 1).astype(np.float32)
-
-
 def _grain(picture: Picture, hidden: NDArray[np.bool_]) -> Picture:
     """Noise as fine and as strong as the picture's own, [height, width, 1]."""
     grey = picture.mean(axis=2)
@@ -197,7 +212,7 @@ def _grain(picture: Picture, hidden: NDArray[np.bool_]) -> Picture:
     return scaled
 
 
-def _step_down(x: Picture, low: float, high: float) -> Picture:
+def _step_up(x: Picture, low: float, high: float) -> Picture:
     t = np.clip((x - np.float32(low)) / np.float32(high - low), 0, 1)
-    step: Picture = 1 - t * t * (3 - 2 * t)
+    step: Picture = t * t * (3 - 2 * t)
     return step

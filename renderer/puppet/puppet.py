@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from renderer.casting import cast
@@ -21,8 +22,9 @@ from renderer.interface import Backdrop, Frames
 from renderer.portrait import Portrait
 from renderer.puppet.cutout import over, reduced, standing
 from renderer.puppet.matte import cut_by
-from renderer.puppet.render import moved_person, paint
+from renderer.puppet.render import paint, paint_person
 from renderer.puppet.rig import PuppetRig, build_rig
+from renderer.puppet.tiles import Tiles
 
 WANTED_U, LEAST_U, MOST_ENLARGED = 90.0, 60.0, 6
 """Faces with eyes closer together than the least are moved on an enlarged copy, on which lids, lips and teeth have pixels
@@ -46,16 +48,18 @@ class Puppet:
         self._device = torch.device(device)
         self._stood: tuple[PuppetRig, NDArray[np.uint8]] | None = None
 
-    def prepare(self, portrait: Portrait, *, face: int | None = None) -> PuppetRig:
+    def prepare(self, portrait: Portrait, *, face: int | None = None, neutral: bool = False) -> PuppetRig:
         """Find the face and prepare it; see `renderer.interface.Renderer`."""
-        chosen, notes = cast(find_faces(portrait.rgb, self._models), face, portrait.name, portrait.rgb.shape[1::-1])
-        matte = person_matte(portrait.rgb, chosen, self._models)
+        faces = find_faces(portrait.rgb, self._models)
+        chosen, notes = cast(faces, face, portrait.name, portrait.rgb.shape[1::-1])
+        matte = person_matte(portrait.rgb, chosen, self._models, faces)
         if portrait.alpha is not None and portrait.alpha.min() < 255:
             matte = cut_by((portrait.alpha / 255).astype(np.float32), matte)
-        return prepared(portrait.rgb, chosen, matte, notes).to(self._device)
+        return prepared(portrait.rgb, chosen, matte, notes, relaxed=neutral).to(self._device)
 
     def render(self, rig: PuppetRig, motion: NDArray[np.float32], backdrop: Backdrop | None = None) -> Frames:
         """Frames of a motion; see `renderer.interface.Renderer`."""
+        motion = rig.acting.of(motion)
         at_once = _at_once(rig, self._device.type)
         channels = 3 if backdrop is None or backdrop.colour is not None else 4
         if backdrop is None:
@@ -82,13 +86,16 @@ class Puppet:
     def _standing(self, rig: PuppetRig) -> NDArray[np.uint8]:
         """The person at rest, which depends on the rig alone; that of the last rig is kept, since it takes long."""
         if self._stood is None or self._stood[0] is not rig:
-            self._stood = rig, standing(rig.picture, rig.matte, rig.face.mesh, rig.face.u)
+            left, top, right, bottom = rig.stage
+            still = standing(rig.picture, rig.matte, rig.face.mesh, rig.face.u)
+            still[top:bottom, left:right] = _bytes(reduced(_of_stage(rig, rig.person), rig.factor))[0]
+            self._stood = rig, still
         return self._stood[1]
 
 
 def _at_once(rig: PuppetRig, device: str) -> int:
     """How many frames are computed together."""
-    room = PIXELS_AT_ONCE.get(device, 0) // (rig.pixels.shape[2] * rig.pixels.shape[3])
+    room = PIXELS_AT_ONCE.get(device, 0) // (rig.grid.width * rig.grid.height)
     return max(1, min(FRAMES_AT_ONCE.get(device, 1), room))
 
 
@@ -105,29 +112,35 @@ def _device_errors() -> Iterator[None]:
         raise
 
 
-def prepared(picture: NDArray[np.uint8], face: Face, matte: NDArray[np.float32], notes: tuple[str, ...] = ()) -> PuppetRig:
-    """A rig, on an enlarged copy of the portrait if the face is small."""
+def prepared(
+    picture: NDArray[np.uint8],
+    face: Face,
+    matte: NDArray[np.float32],
+    notes: tuple[str, ...] = (),
+    *,
+    relaxed: bool = False,
+) -> PuppetRig:
+    """A rig, on an enlarged copy of the portrait if the face is small; see `build_rig`."""
     factor = 1
     if face.u < LEAST_U:
         factor = min(MOST_ENLARGED, max(2, round(WANTED_U / face.u)))
-    rig = build_rig(picture, face, matte, factor)
-    return replace(rig, notes=notes)
+    rig = build_rig(picture, face, matte, factor, relaxed=relaxed)
+    return replace(rig, notes=(*notes, *rig.notes))
 
 
 def _frames(rig: PuppetRig, device: torch.device, motion: NDArray[np.float32]) -> Frames:
     left, top, right, bottom = rig.stage
     frames = np.repeat(rig.picture[None], len(motion), axis=0)
     with torch.inference_mode():
-        canvas = paint(rig, torch.from_numpy(motion).to(device))
-        rows, columns = _of_stage(rig)
-        canvas = canvas[:, :, rows, columns]
-        if rig.factor > 1:
-            rest = rig.still[:, :, rows, columns]
-            change = avg_pool2d(canvas - rest, rig.factor)
-            stage = torch.tensor(rig.picture[top:bottom, left:right], device=device).permute(2, 0, 1)[None] / 255
-            canvas = stage + change
-        pixels = (canvas.clamp(0, 1) * 255 + 0.5).to(torch.uint8)
-        frames[:, top:bottom, left:right] = pixels.permute(0, 2, 3, 1).cpu().numpy()
+        painted = paint(rig, torch.from_numpy(motion).to(device))
+        if rig.factor == 1:
+            _paste(rig, painted.tiles, painted.colours, frames)
+            return frames
+        canvas = rig.source.new_zeros((len(motion), 3, rig.grid.height, rig.grid.width))
+        painted.tiles.put(canvas, painted.colours - painted.tiles.of_place(rig.still))
+        change = avg_pool2d(_of_stage(rig, canvas), rig.factor)
+        stage = torch.tensor(rig.picture[top:bottom, left:right], device=device).permute(2, 0, 1)[None] / 255
+        frames[:, top:bottom, left:right] = _bytes(stage + change)
     return frames
 
 
@@ -137,15 +150,33 @@ def _cut_out(
     left, top, right, bottom = rig.stage
     frames = np.repeat(still[None], len(motion), axis=0)
     with torch.inference_mode():
-        rows, columns = _of_stage(rig)
-        person, _ = moved_person(rig, torch.from_numpy(motion).to(device))
-        pixels = (reduced(person[:, :, rows, columns].clamp(0, 1), rig.factor) * 255 + 0.5).to(torch.uint8)
-        frames[:, top:bottom, left:right] = pixels.permute(0, 2, 3, 1).cpu().numpy()
+        painted = paint_person(rig, torch.from_numpy(motion).to(device))
+        person = torch.cat([painted.colours, painted.alpha], dim=1).clamp_(0, 1)
+        if rig.factor == 1:
+            _paste(rig, painted.tiles, person, frames)
+        else:
+            canvas = rig.person.repeat(len(motion), 1, 1, 1)
+            painted.tiles.put(canvas, person)
+            frames[:, top:bottom, left:right] = _bytes(reduced(_of_stage(rig, canvas), rig.factor))
     return frames if backdrop.colour is None else over(frames, backdrop.colour)
 
 
-def _of_stage(rig: PuppetRig) -> tuple[slice, slice]:
-    """Rows and columns of the canvas that show the stage."""
+def _bytes(colours: Tensor) -> NDArray[np.uint8]:
+    """uint8 [n, height, width, channels] of float [n, channels, height, width], 0..1."""
+    found: NDArray[np.uint8] = (
+        (colours * 255).add_(0.5).clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    )
+    return found
+
+
+def _paste(rig: PuppetRig, tiles: Tiles, colours: Tensor, frames: Frames) -> None:
+    """Write squares of a canvas that is as large as the stage, but for its margins, into frames."""
+    left, top, right, bottom = rig.stage
+    tiles.paste(_bytes(colours), rig.margins.left, rig.margins.top, frames[:, top:bottom, left:right])
+
+
+def _of_stage(rig: PuppetRig, canvas: Tensor) -> Tensor:
+    """The part of a canvas that shows the stage."""
     left, top, right, bottom = rig.stage
     x, y = rig.margins.left * rig.factor, rig.margins.top * rig.factor
-    return slice(y, y + (bottom - top) * rig.factor), slice(x, x + (right - left) * rig.factor)
+    return canvas[:, :, y : y + (bottom - top) * rig.factor, x : x + (right - left) * rig.factor]

@@ -67,7 +67,9 @@ def region_mask(
         return found
     table = table or builtin_face_regions()
     x, y = head_coordinates(frame, mesh, shape) if coordinates is None else coordinates
-    points = frame.head(mesh)
+    # Where the mesh is seen on the same surface as the pixels: of a head that looks aside it lies beside it.
+    column, row = np.clip(np.round(mesh[:, :2]).astype(int), 0, (shape[1] - 1, shape[0] - 1)).T
+    points = np.stack([x[row, column], y[row, column]], axis=1)
     sides = [side for side, name in ((0, "Right"), (1, "Left")) if channel == CHANNELS[channel].stem + name] or [0, 1]
     for side in sides:
         sign = -1.0 if side == 0 else 1.0

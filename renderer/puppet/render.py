@@ -1,143 +1,237 @@
 """From a rig and a motion to frames.
 
-For every pixel of the stage the way back is followed: out of the turned head, out of the moved skin, to the place in the
-portrait that is seen there. Each frame is computed alike whatever the batch that it comes in.
+For every pixel that motion can change the way back is followed: out of the turned head, out of the moved skin, to the place in
+the portrait that is seen there. All of it is done on squares of the canvas, those of all frames of a batch together, and each
+pixel is computed alike whatever the batch that it comes in.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
 import torch
 
 from torch import Tensor
-from torch.nn.functional import grid_sample
 
 from protocol.channels import INDEX
-from renderer.puppet.eyes import lids_and_gaze, paint_ball, paint_lids
-from renderer.puppet.lattice import inverse
+from renderer.puppet.activity import Activity, Moves, activity
+from renderer.puppet.anatomy import SIDES
+from renderer.puppet.axes import smoothstep
+from renderer.puppet.eyes import lidded, opened, paint_ball, paint_lids, posed
+from renderer.puppet.lattice import inverse, mixed
+from renderer.puppet.lips import sealed
+from renderer.puppet.mouth import on_upper_side, part
 from renderer.puppet.mouth import paint as paint_mouth
-from renderer.puppet.mouth import part
 from renderer.puppet.muscles import MUSCLES
-from renderer.puppet.plate import composed
-from renderer.puppet.rig import PuppetRig, upsampled
-from renderer.puppet.windows import Window, window
+from renderer.puppet.plate import fades, lacking, over
+from renderer.puppet.rig import PuppetRig
+from renderer.puppet.sampling import sample
+from renderer.puppet.tiles import Some, Tiles
 
 HEAD = [INDEX[name] for name in ("headYaw", "headPitch", "headRoll", "headX", "headY", "headZ")]
+GENTLE = 0.006
+"""A muscle's value below which it only begins to pull. A jaw that opens by a thousandth moves a collar's edge by a 30th of a
+pixel, several grey levels; a trace of an expression, a twentieth, is far above."""
+LIPS = [INDEX[name] for name in MUSCLES if name.startswith(("mouth", "jaw", "tongue"))]
+LIDS = {
+    side: [INDEX[f"{name}{side}"] for name in ("eyeBlink", "eyeSquint", "cheekSquint", "eyeWide")] for side in ("Right", "Left")
+}
+GAZE = {side: [INDEX[f"eyeYaw{side}"], INDEX[f"eyePitch{side}"]] for side in SIDES}
+
+SLACK = 0.05
+"""u around the box of an eye or a mouth that muscles may bring into it."""
 
 
-def controls(motion: Tensor, room: Tensor) -> Tensor:
-    """What each muscle does, [batch, controls], from channels [batch, 62] and how much each has left, [controls]."""
-    columns = motion[:, [INDEX[name] for name in MUSCLES]] * room
+def controls(motion: Tensor) -> Tensor:
+    """What each muscle does, [batch, controls], from what the face does (`neutral.Acting`), [batch, 62]."""
+    columns = motion[:, [INDEX[name] for name in MUSCLES]]
     names = list(MUSCLES)
     jaw, close = names.index("jawOpen"), names.index("mouthClose")
-    columns[:, close] = torch.minimum(columns[:, close], columns[:, jaw])
-    return columns
+    columns[:, close] = torch.minimum(columns[:, close], columns[:, jaw].clamp_min(0))
+    columns = columns * smoothstep(0.0, GENTLE, columns.abs())
+    return torch.cat([columns, sealed(motion)[:, None]], dim=1)
 
 
-def paint(rig: PuppetRig, motion: Tensor) -> Tensor:
-    """The stage of some frames.
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """The squares of some frames that motion can have changed; all others are the portrait.
 
-    Args:
-        rig: of the portrait.
-        motion: float32 [batch, 62].
-
-    Returns:
-        float32 [batch, 3, height, width], 0..1.
+    Attributes:
+        tiles: where they are.
+        colours: float32 [n, 3, side, side], 0..1 the whole picture's, or those of the
+            person alone.
+        alpha: float32 [n, 1, side, side], of the person; empty where it was not asked for.
+        places: float32 [n, 2, side, side], pixels of the portrait that they come from.
     """
-    person, places = moved_person(rig, motion)
-    return composed(person, rig.plate, rig.rest, rig.pixels, places, rig.u)
+
+    tiles: Tiles
+    colours: Tensor
+    alpha: Tensor
+    places: Tensor
 
 
-def moved_person(rig: PuppetRig, motion: Tensor) -> tuple[Tensor, Tensor]:
-    """The person alone in some frames.
+def paint(rig: PuppetRig, motion: Tensor) -> Painted:
+    """Frames of a motion, float32 [batch, 62]."""
+    person = _person(rig, motion)
+    asked, colours = person.asked, person.colours
+    tiles, rim, near = asked.tiles, asked.rim.index, asked.near.index
+    # Squares at the rim, and those of them that have hardly moved, are put together from their layers.
+    colours[rim] = over(colours[rim], person.alpha, tiles.of_place(rig.plate, rim))
+    moved = person.places[near] - tiles.pixels(near)
+    colours[near] += lacking(tiles.of_place(rig.rest, near), moved, rig.u)
+    return Painted(tiles, colours, person.alpha[:0], person.places)
 
-    Returns:
-        Straight colours and alpha, float32 [batch, 4, height, width]; where in the portrait they come from, in pixels
-        [batch, 2, height, width].
+
+def paint_person(rig: PuppetRig, motion: Tensor) -> Painted:
+    """The person alone in frames of a motion, float32 [batch, 62]: straight colours and alpha."""
+    person = _person(rig, motion)
+    covered = torch.ones_like(person.colours[:, :1])
+    covered[person.asked.rim.index] = person.alpha
+    return Painted(person.asked.tiles, person.colours, covered, person.places)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ways:
+    """The ways back at the lattices' nodes.
+
+    Attributes:
+        gone: [batch, 2, rows, columns], pixels that the head takes the nodes of its lattice.
+        turned: the same, back.
+        pulled: [batch, 2 sides, 2, rows, columns], pixels that muscles take the nodes of the face's lattice, above the mouth's
+            parting line and below it.
+        back: [batch, 4, rows, columns], the same, back.
+        relief: [batch, h, w], see `folds.Folds`.
     """
-    batch = motion.shape[0]
-    height, width = rig.source.shape[2:]
-    gone = rig.head.displacement(motion[:, HEAD])
-    turned = rig.head.seen(rig.head_lattice, motion[:, HEAD], gone)
-    places = rig.pixels + upsampled(turned, height, width)
-    lattice = rig.face_lattice
-    moved = mixed(rig.basis, controls(motion, rig.room)).reshape(batch * 2, 2, lattice.rows, lattice.columns)
-    back = inverse(lattice, moved, steps=5, longest=0.07 * rig.u).reshape(batch, 4, lattice.rows, lattice.columns)
-    chosen = places + lattice.sample(back[:, :2], places)
-    # It matters which side of the mouth a pixel is on, from the lips down to where the jaw's motion ends.
-    jaw = _window(rig, rig.jaw, gone, 1.1)
-    up, down = jaw.take(chosen), jaw.take(places)
-    down = down + lattice.sample(back[:, 2:], down)
-    jaw.put(chosen, torch.where((part(rig.mouth, up, down).share > 0.5)[:, None], up, down))
-    skin = chosen
-    eyes = []
-    for eye, side in zip(rig.eyes, ("Right", "Left"), strict=True):
-        around, inner = _window(rig, eye.box, gone, 1.1), _window(rig, eye.opening, gone, 1.15)
-        opened = lids_and_gaze(eye, around.take(skin), inner.take(skin), _lids(motion, side), _gaze(motion, side))
-        around.put(skin, opened.skin)
-        eyes.append((eye, around, inner, opened))
-    seen = sample(rig.source, skin)
-    face = _window(rig, rig.folds.box, gone, 1.1)
-    here = face.take(seen)
-    face.put(seen, torch.cat([here[:, :3] * (1 + rig.folds.shading(motion, face.take(skin))), here[:, 3:]], dim=1))
-    for eye, around, inner, opened in eyes:
-        here = around.take(seen)
-        around.put(seen, torch.cat([paint_lids(eye, opened, here[:, :3]), here[:, 3:]], dim=1))
-        here = inner.take(seen)
-        inner.put(seen, torch.cat([paint_ball(eye, opened, here[:, :3]), here[:, 3:]], dim=1))
-    near = _window(rig, rig.mouth.box, gone, 1.1)
-    here, place = near.take(seen), near.take(places)
-    up, down = (place + lattice.sample(half, place) for half in (back[:, :2], back[:, 2:]))
-    parted = part(rig.mouth, up, down)
-    rest = sample(rig.source[:, :3], place) if rig.mouth.open else here[:, :3]
+
+    gone: Tensor
+    turned: Tensor
+    pulled: Tensor
+    back: Tensor
+    relief: Tensor
+
+    @classmethod
+    def of(cls, rig: PuppetRig, motion: Tensor) -> _Ways:
+        """Those of a motion, [batch, 62]."""
+        batch, lattice, pose = len(motion), rig.face_lattice, motion[:, HEAD]
+        gone = rig.head.displacement(pose)
+        pulled = mixed(rig.basis, controls(motion)).reshape(batch * 2, 2, lattice.rows, lattice.columns)
+        back = inverse(lattice, pulled, steps=5, longest=0.07 * rig.u)
+        return cls(
+            gone,
+            rig.head.seen(rig.head_lattice, pose, gone),
+            pulled.unflatten(0, (batch, 2)),
+            back.reshape(batch, 4, lattice.rows, lattice.columns),
+            rig.folds.relief(motion),
+        )
+
+
+def _asked(rig: PuppetRig, ways: _Ways, motion: Tensor) -> Activity:
+    """What is to be computed."""
+    boxes = [
+        (_seen(rig, _outline(box, motion), ways.gone), motion[:, HEAD + LIDS[side] + GAZE[side]].any(dim=1))
+        for eye, side in zip(rig.eyes, SIDES, strict=True)
+        for box in (eye.box, eye.opening)
+    ]
+    boxes.append((_seen(rig, _lips(rig, ways.pulled, motion), ways.gone), motion[:, HEAD + LIPS].any(dim=1)))
+    shaded = partial(rig.folds.near, ways.relief, reach=float(rig.grid.cell))
+    moves = Moves(ways.turned, ways.back)
+    return activity(rig.grid, rig.cover, (rig.head_lattice, rig.face_lattice), moves, shaded, boxes, fades(rig.u))
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """The person before what is behind.
+
+    Attributes:
+        asked: what is computed.
+        colours: [n, 3, side, side], straight.
+        alpha: [m, 1, side, side], of the squares at the rim.
+        places: [n, 2, side, side], pixels of the portrait that all come from.
+    """
+
+    asked: Activity
+    colours: Tensor
+    alpha: Tensor
+    places: Tensor
+
+
+def _person(rig: PuppetRig, motion: Tensor) -> _Person:
+    ways = _Ways.of(rig, motion)
+    asked = _asked(rig, ways, motion)
+    tiles, face = asked.tiles, rig.face_lattice
+    of_head = tiles.pixels() + tiles.spread(ways.turned)
+    skin = of_head.clone()
+
+    def above(frame: int, here: Tensor) -> Tensor:
+        return here + face.sample(ways.back[frame : frame + 1, :2].expand(len(here), -1, -1, -1), here)
+
+    def below(frame: int, here: Tensor) -> Tensor:
+        return here + face.sample(ways.back[frame : frame + 1, 2:].expand(len(here), -1, -1, -1), here)
+
+    def shaded(frame: int, here: Tensor) -> Tensor:
+        return rig.folds.seen(ways.relief[frame : frame + 1], here)
+
+    skin[asked.skin.index] = _by_frame(asked.skin, of_head, above)
+    # Around the mouth it matters which side of it a pixel is on.
+    up, down = skin[asked.sides.index], _by_frame(asked.sides, of_head, below)
+    skin[asked.sides.index] = torch.where(on_upper_side(rig.mouth, up)[:, None], up, down)
+    lids = []
+    for n, (eye, side) in enumerate(zip(rig.eyes, SIDES, strict=True)):
+        around, inner = (one.index for one in asked.boxes[2 * n : 2 * n + 2])
+        pose = posed(eye, motion[:, LIDS[side]], motion[:, GAZE[side]])
+        seen = lidded(eye, skin[around], pose.of(tiles.frame[around]))
+        hole = opened(eye, skin[inner], pose.of(tiles.frame[inner]))
+        lids.append((eye, around, inner, seen, hole))
+        skin[around] = seen.skin
+    rim, inside = asked.rim.index, asked.inside.index
+    colours = skin.new_empty((len(tiles), 3, *skin.shape[2:]))
+    colours[inside] = sample(rig.source[:, :3], skin[inside])
+    edge = sample(rig.source, skin[rim])
+    colours[rim] = edge[:, :3]
+    colours[asked.folds.index] *= 1 + _by_frame(asked.folds, skin, shaded)
+    for eye, around, inner, seen, hole in lids:
+        colours[around] = paint_lids(eye, seen, colours[around])
+        colours[inner] = paint_ball(eye, hole, colours[inner])
+    lips = asked.boxes[-1]
+    place, beneath = of_head[lips.index], colours[lips.index]
+    up, down = _by_frame(lips, of_head, above), _by_frame(lips, of_head, below)
+    rest = sample(rig.source[:, :3], place) if rig.mouth.open else beneath
     three = sample(rig.source[:, :3], up), sample(rig.source[:, :3], down), rest
-    mouth = paint_mouth(rig.mouth, parted, here[:, :3], place, (up, down), three, motion)
-    near.put(seen, torch.cat([mouth, here[:, 3:]], dim=1))
-    return seen, skin
+    parted = part(rig.mouth, up, down)
+    mouth = paint_mouth(rig.mouth, parted, beneath, place, (up, down), three, motion[tiles.frame[lips.index]])
+    colours[lips.index] = mouth
+    return _Person(asked, colours, edge[:, 3:], skin)
 
 
-def mixed(basis: Tensor, weights: Tensor) -> Tensor:
-    """Weighted sums of fields, added up in one order, so that they round alike everywhere.
-
-    Which weights are 0 throughout is looked up once a batch, the only thing for which a GPU is waited for: of some sixty fields
-    a batch needs a few.
-
-    Args:
-        basis: [n, size].
-        weights: [batch, n].
-
-    Returns:
-        [batch, size].
-    """
-    total = torch.zeros(weights.shape[0], basis.shape[1], device=basis.device)
-    for n in weights.abs().amax(dim=0).nonzero()[:, 0].tolist():  # the others would add exactly nothing
-        total = total + weights[:, n, None] * basis[n]
-    return total
+def _by_frame(some: Some, values: Tensor, made: Callable[[int, Tensor], Tensor]) -> Tensor:
+    """What is made, frame by frame, of the values of some squares; in their order."""
+    here = values[some.index]
+    parts = [made(frame, here[first:last]) for frame, (first, last) in enumerate(some.spans) if last > first]
+    return torch.cat(parts) if parts else made(0, here)
 
 
-def _window(rig: PuppetRig, box: tuple[int, int, int, int], gone: Tensor, room: float) -> Window:
-    """The window in which a box of the portrait is seen once the head has gone somewhere."""
+def _outline(box: tuple[int, int, int, int], like: Tensor) -> Tensor:
+    """Points around a box of the portrait and its middle: [1, 2, 3, 3]."""
     left, top, right, bottom = box
     # Made where it is needed: copying even two numbers to a GPU waits for it.
-    centre = torch.stack([gone.new_full((gone.shape[0],), middle / 2) for middle in (left + right, top + bottom)], dim=1)
-    moved = rig.head_lattice.sample(gone, centre[:, :, None, None])[:, :, 0, 0]
-    # A head that tilts by 20 degrees needs a box that much larger.
-    wide, high = right - left, bottom - top
-    size = (int(room * high + 0.36 * wide), int(room * wide + 0.36 * high))
-    return window(centre + moved, *size, (rig.source.shape[2], rig.source.shape[3]))
+    share = torch.arange(3, device=like.device, dtype=like.dtype) / 2
+    x, y = left + (right - left) * share, top + (bottom - top) * share
+    return torch.stack([x.expand(3, -1), y[:, None].expand(-1, 3)])[None]
 
 
-def _lids(motion: Tensor, side: str) -> Tensor:
-    return motion[:, [INDEX[f"{name}{side}"] for name in ("eyeBlink", "eyeSquint", "cheekSquint", "eyeWide")]]
+def _lips(rig: PuppetRig, pulled: Tensor, motion: Tensor) -> Tensor:
+    """Points of the lips' edges where muscles have put them, and of a tongue's end: [batch, 2, 3, n]."""
+    lines = rig.mouth.lines.expand(len(motion), -1, -1, -1)
+    moved = [lines[:, :, n : n + 1] + rig.face_lattice.sample(pulled[:, n], lines[:, :, n : n + 1]) for n in (0, 1)]
+    tongue = motion[:, INDEX["tongueOut"], None, None, None].clamp(0, 1) * rig.mouth.tongue[None, :, None, None]
+    return torch.cat([*moved, moved[1] + tongue], dim=2)
 
 
-def _gaze(motion: Tensor, side: str) -> Tensor:
-    return motion[:, [INDEX[f"eyeYaw{side}"], INDEX[f"eyePitch{side}"]]]
-
-
-def sample(picture: Tensor, places: Tensor) -> Tensor:
-    """Bicubic samples [batch, channels, h, w] of a picture [1, channels, H, W] at pixels [batch, 2, h, w]."""
-    height, width = picture.shape[2:]
-    grid = torch.stack([places[:, 0] * (2 / (width - 1)) - 1, places[:, 1] * (2 / (height - 1)) - 1], dim=-1)
-    return grid_sample(
-        picture.expand(places.shape[0], -1, -1, -1), grid, mode="bicubic", padding_mode="border", align_corners=True
-    )
+def _seen(rig: PuppetRig, points: Tensor, gone: Tensor) -> Tensor:
+    """The box [batch, 4] in which points of the portrait [batch or 1, 2, ...] are seen once the head has gone somewhere."""
+    points = points.expand(len(gone), -1, -1, -1)
+    seen = (points + rig.head_lattice.sample(gone, points)).flatten(2)
+    slack = SLACK * rig.u
+    return torch.cat([seen.amin(dim=2) - slack, seen.amax(dim=2) + slack], dim=1)

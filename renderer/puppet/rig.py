@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass, replace
 from dataclasses import fields as fields_of
+from types import MappingProxyType
 from typing import Any
 
 import cv2
@@ -16,6 +17,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from renderer.faces import Face
+from renderer.puppet.activity import Cover
 from renderer.puppet.anatomy import CHIN, Anchors
 from renderer.puppet.eyes import Eye, find_eye
 from renderer.puppet.folds import Folds, find_folds
@@ -25,14 +27,20 @@ from renderer.puppet.lattice import Lattice, lattice_over
 from renderer.puppet.margins import Margins, margins
 from renderer.puppet.matte import firm
 from renderer.puppet.mouth import Mouth, find_mouth
-from renderer.puppet.muscles import MUSCLES, fields
-from renderer.puppet.neutral import headroom, neutral
+from renderer.puppet.muscles import fields
+from renderer.puppet.neutral import Acting, acting, hints, neutral, reach
 from renderer.puppet.plate import taken_apart
 from renderer.puppet.ranges import ranges
+from renderer.puppet.sampling import coarser, finer
+from renderer.puppet.tiles import Grid
 
-HEAD_CELL = 0.07
+HEAD_CELL = 0.078
 FACE_CELL = 0.04
-"""u between the nodes of the head's and the face's lattice."""
+"""u between the nodes of the head's lattice at most, and of the face's."""
+CELLS = (2, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+"""Pixels of a cell of the head's lattice: squares of whole cells then have rows of whole vectors."""
+ROUNDING = 1e-5
+"""What colours of layers, 0..1, lack by rounding alone when they are put together again."""
 ROUNDS = 6
 """In which an enlarged copy gets back its detail: then 99 % of its means are right to a grey level (measured on five
 portraits, enlarged three and six times)."""
@@ -50,17 +58,18 @@ class PuppetRig:
         stage: left, top, right, bottom in pixels of the picture: all that motion can change.
         margins: pixels of the picture by which the canvas is larger than the stage, where the head is cut by its border.
         factor: pixels of the canvas per pixel of the picture.
-        still: float32 [1, 3, h, w]: the canvas's colours, 0..1.
-        source: float32 [1, 4, h, w]: the person: straight colours and alpha; inside the person the canvas's own colours.
-        plate: float32 [1, 3, h, w]: what is behind the person.
-        rest: float32 [1, 9, h, w]: the canvas less its layers composed; see `plate.taken_apart`.
-        pixels: float32 [1, 2, h, w]: x and y of the canvas's pixels.
+        grid: how the canvas is divided.
+        still: float32 [squares, 3, side, side]: the canvas's colours, 0..1.
+        source: float32 [1, 4, 2 h - 1, 2 w - 1]: the person: straight colours and alpha, made finer to be sampled (see
+            `sampling`); inside the person the canvas's own colours.
+        plate: float32 [squares, 3, side, side]: what is behind the person, by squares of the grid.
+        rest: float32 [squares, 9, side, side]: the canvas less its layers composed; see `plate.taken_apart`.
+        cover: where the person is on the canvas.
         head_lattice, head: of the head's motion; all coordinates are pixels of the canvas.
         face_lattice: of the muscles' fields.
         basis: float32 [controls, 4 * rows * columns], pixels: x and y above the parting line, x and y below it.
-        room: float32 [controls], how much of its motion each muscle has left in this face.
+        acting: how motion becomes what this face does, which does something already.
         mouth, eyes, folds: in pixels of the canvas.
-        jaw: left, top, right, bottom in pixels: where the two sides of the mouth move differently.
         u: pixels of the canvas.
         ranges: lowest and highest value of each pose channel that it can show.
         notes: what the user should know.
@@ -73,20 +82,20 @@ class PuppetRig:
     stage: tuple[int, int, int, int]
     margins: Margins
     factor: int
+    grid: Grid
     still: Tensor
     source: Tensor
     plate: Tensor
     rest: Tensor
-    pixels: Tensor
+    cover: Cover
     head_lattice: Lattice
     head: HeadMap
     face_lattice: Lattice
     basis: Tensor
-    room: Tensor
+    acting: Acting
     mouth: Mouth
     eyes: tuple[Eye, Eye]
     folds: Folds
-    jaw: tuple[int, int, int, int]
     u: float
     ranges: Mapping[str, tuple[float, float]]
     notes: tuple[str, ...] = ()
@@ -95,6 +104,11 @@ class PuppetRig:
     def size(self) -> tuple[int, int]:
         """Width and height of its frames."""
         return self.picture.shape[1], self.picture.shape[0]
+
+    @property
+    def person(self) -> Tensor:
+        """float32 [1, 4, h, w]: straight colours and alpha of the person at rest, on the canvas."""
+        return coarser(self.source)
 
     @property
     def focus(self) -> tuple[int, int, int, int]:
@@ -125,7 +139,9 @@ def moved_to(thing: Any, device: torch.device) -> Any:
     return thing
 
 
-def build_rig(picture: NDArray[np.uint8], face: Face, matte: NDArray[np.float32], factor: int = 1) -> PuppetRig:
+def build_rig(
+    picture: NDArray[np.uint8], face: Face, matte: NDArray[np.float32], factor: int = 1, *, relaxed: bool = False
+) -> PuppetRig:
     """Prepare a portrait.
 
     Args:
@@ -133,6 +149,7 @@ def build_rig(picture: NDArray[np.uint8], face: Face, matte: NDArray[np.float32]
         face: the one that is to act.
         matte: float32 [height, width], alpha of the person.
         factor: how many times larger the copy is that is moved.
+        relaxed: whether the portrait's own expression is taken back first.
     """
     stage = _stage(picture.shape, face.mesh.astype(np.float64), face.u)
     added = margins(matte, stage, float(face.mesh[CHIN, 1]), face.u, picture.shape)
@@ -148,25 +165,28 @@ def build_rig(picture: NDArray[np.uint8], face: Face, matte: NDArray[np.float32]
     mesh = placed(face.mesh)
     frame = head_frame(mesh)
     u = frame.scale
-    cell = max(2, round(HEAD_CELL * u))
+    cell = max((cell for cell in CELLS if cell <= HEAD_CELL * u), default=CELLS[0])
     left, top, right, bottom = stage
-    seen = _canvas(enlarged(added.colours(picture[top:bottom, left:right]), factor), cell)
-    cut_out = _canvas(resized(added.matte(matte[top:bottom, left:right]), factor), cell)
-    height, width = cut_out.shape
-    head_lattice = Lattice(0.0, 0.0, float(cell), (width - 1) // cell + 1, (height - 1) // cell + 1)
+    part = enlarged(added.colours(picture[top:bottom, left:right]), factor)
+    grid = Grid.over(part.shape[1], part.shape[0], cell)
+    seen = _canvas(part, grid)
+    cut_out = _canvas(resized(added.matte(matte[top:bottom, left:right]), factor), grid)
+    head_lattice = Lattice(0.0, 0.0, float(cell), grid.width // cell + 1, grid.height // cell + 1)
     x, y = (axis.numpy().astype(np.float64) for axis in head_lattice.nodes())
     colours = seen.astype(np.float32) / np.float32(255)
     alpha = firm(cut_out, mesh, u)
     bounds = _bounds(picture.shape, stage, added, factor)
-    cover = cv2.blur(alpha, (cell, cell))[::cell, ::cell].astype(np.float64)
-    head = head_map(frame, mesh, x, y, cover, bounds)
-    follow = upsampled(head.follow[None, None], height, width)[0, 0].numpy()
+    share = np.pad(cv2.blur(alpha, (cell, cell)), (0, 1), mode="edge")[::cell, ::cell].astype(np.float64)
+    head = head_map(frame, mesh, x, y, share, bounds)
+    follow = upsampled(head.follow[None, None], grid)[0, 0].numpy()
     person, plate, rest = taken_apart(colours, cut_out, alpha, follow, u)
     mouth = find_mouth(colours, mesh, frame)
     face_lattice, basis = _basis(frame, mesh, head, head_lattice, mouth)
     irises, contours = placed(face.irises), placed(face.contours)
     found = neutral(face)
-    remaining = headroom(found)
+    folds = find_folds(colours, frame, mesh, head, head_lattice, (face_lattice, basis))
+    solid = (person[..., 3] == 1) & (person[..., :3] == colours).all(axis=2) & (np.abs(rest).max(axis=2) < ROUNDING)
+    near = (person[..., 3] > 0) | rest.any(axis=2)
     return PuppetRig(
         picture=picture,
         matte=matte,
@@ -175,25 +195,26 @@ def build_rig(picture: NDArray[np.uint8], face: Face, matte: NDArray[np.float32]
         stage=stage,
         margins=added,
         factor=factor,
-        still=_planes(colours),
-        source=_planes(person),
-        plate=_planes(plate),
-        rest=_planes(rest),
-        pixels=Lattice(0.0, 0.0, 1.0, width, height).nodes()[None],
+        grid=grid,
+        still=grid.cut(_planes(colours)),
+        source=finer(person),
+        plate=grid.cut(_planes(plate)),
+        rest=grid.cut(_planes(rest)),
+        cover=Cover.of(near, solid, cell),
         head_lattice=head_lattice,
         head=head,
         face_lattice=face_lattice,
         basis=basis,
-        room=torch.tensor([remaining.get(name, 1.0) for name in MUSCLES], dtype=torch.float32),
+        acting=acting(found, relaxed=relaxed),
         mouth=mouth,
         eyes=(
             find_eye(0, person[..., :3], mesh, irises[0], contours[0], frame),
             find_eye(1, person[..., :3], mesh, irises[1], contours[1], frame),
         ),
-        folds=find_folds(colours, frame, mesh, head, head_lattice),
-        jaw=mouth.axes.box((-0.35, 1.35), (0.2 * u, float(mouth.axes.of_points(mesh[[CHIN], :2])[0, 1]) - 1.0 * u)),
+        folds=folds,
         u=u,
-        ranges=ranges(head, head_lattice, person[..., 3], bounds, found.pose.yaw),
+        notes=() if relaxed else hints(found),
+        ranges=MappingProxyType({**ranges(head, head_lattice, person[..., 3], bounds, found.pose.yaw), **reach(found)}),
     )
 
 
@@ -242,10 +263,10 @@ def resized(part: NDArray[Any], factor: int) -> NDArray[Any]:
     return cv2.resize(part, (width * factor, height * factor), interpolation=cv2.INTER_CUBIC)
 
 
-def _canvas(part: NDArray[Any], cell: int) -> NDArray[Any]:
-    """A part of the picture, mirrored at its border on the right and below until cells fit into it."""
+def _canvas(part: NDArray[Any], grid: Grid) -> NDArray[Any]:
+    """A part of the picture, mirrored at its border on the right and below until it fills the grid."""
     height, width = part.shape[:2]
-    sides = [(0, -(height - 1) % cell), (0, -(width - 1) % cell), (0, 0)]
+    sides = [(0, grid.height - height), (0, grid.width - width), (0, 0)]
     return np.ascontiguousarray(np.pad(part, sides[: part.ndim], mode="reflect"))
 
 
@@ -280,6 +301,7 @@ def _basis(
     return lattice, torch.from_numpy(np.ascontiguousarray(seen.reshape(len(seen), -1), dtype=np.float32))
 
 
-def upsampled(field: Tensor, height: int, width: int) -> Tensor:
-    """A stage-wide lattice's field at every pixel."""
-    return interpolate(field, size=(height, width), mode="bilinear", align_corners=True)
+def upsampled(field: Tensor, grid: Grid) -> Tensor:
+    """A field on the nodes of the head's lattice [batch, channels, rows, columns] at every pixel of the canvas."""
+    filled = interpolate(field, size=(grid.height + 1, grid.width + 1), mode="bilinear", align_corners=True)
+    return filled[..., :-1, :-1]

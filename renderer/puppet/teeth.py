@@ -43,7 +43,7 @@ HANGS = cm(0.32)
 """How far the upper incisors reach below the parting line of lips at rest: 2 to 3 mm show between relaxed lips."""
 LOWER_TOP = cm(0.08)
 """How far below the parting line the lower incisors end."""
-LINE, LINE_DARKNESS = 0.006, 0.07
+LINE, LINE_DARKNESS = 0.006, 0.11
 """u and share: the shadow between two teeth. More of it looks like dentures."""
 SCALLOP = 0.006
 """u by which an edge recedes between two teeth."""
@@ -72,30 +72,36 @@ class Rows:
         return np.stack([self.upper_edge, self.upper_light, self.lower_edge, self.lower_light, self.across])
 
 
-def find_rows(frame: HeadFrame, mesh: Points, axes: Axes, line: Field) -> Rows:
+def find_rows(frame: HeadFrame, mesh: Points, axes: Axes, upper: Field, lower: Field) -> Rows:
     """Place both rows behind the lips.
 
     Args:
         frame: of the head.
         mesh: [468, 3], pixels.
         axes: of the mouth.
-        line: [STEPS], V: the lower lip's edge.
+        upper, lower: [STEPS], V: the line below which the upper row hangs, and the one below which the lower row ends: where
+            lips part that are closed.
     """
     u = frame.scale
     at = steps()
     inner = (at > 0.1) & (at < 0.9)
-    # Teeth do not follow the bow of the lips.
-    plain = np.polyval(np.polyfit(at[inner] - 0.5, line[inner], 2), np.clip(at, 0, 1) - 0.5)
+
+    def plain(line: Field) -> Field:
+        """Teeth do not follow the bow of the lips."""
+        bend = np.polyfit(at[inner] - 0.5, line[inner], 2)
+        return np.asarray(np.polyval(bend, np.clip(at, 0, 1) - 0.5), dtype=np.float64)
+
     along, light = _seen(UPPER_ARCH, frame, mesh, axes)
     gaps, between = _between(UPPER_ARCH, along)
     hang = HANGS - cm(0.2) * smooth(cm(0.8), cm(3.4), np.abs(along)) - cm(0.06) * _tooth(UPPER_ARCH, along, 1)
-    upper_edge = plain - u * (hang - SCALLOP * between)
+    upper_edge = plain(upper) - u * (hang - SCALLOP * between)
     upper_light = light * (1 - LINE_DARKNESS * gaps)
     along, light = _seen(LOWER_ARCH, frame, mesh, axes)
     gaps, between = _between(LOWER_ARCH, along)
-    lower_edge = plain - u * (LOWER_TOP + SCALLOP * between - cm(0.12) * smooth(cm(1.0), cm(3.0), np.abs(along)))
-    end = sum(LOWER_ARCH.widths)
-    return Rows(upper_edge, upper_light, lower_edge, light * (1 - 0.5 * LINE_DARKNESS * gaps), np.clip(along / end, -1.5, 1.5))
+    lower_edge = plain(lower) - u * (LOWER_TOP + SCALLOP * between - cm(0.12) * smooth(cm(1.0), cm(3.0), np.abs(along)))
+    lower_light = light * (1 - LINE_DARKNESS * gaps)
+    across = np.clip(along / sum(LOWER_ARCH.widths), -1.5, 1.5)
+    return Rows(upper_edge, upper_light, lower_edge, lower_light, across)
 
 
 def _seen(arch: _Arch, frame: HeadFrame, mesh: Points, axes: Axes) -> tuple[Field, Field]:

@@ -83,7 +83,8 @@ def _run(options: argparse.Namespace, stopper: Stopper, trial: Trial | None) -> 
                     thinking = following.thinking
                     watch = Watch(following.clock, stopper, (thinking.hear,), thinking.asking)
                     chosen = plan.chosen_of(wanted, candidates, loaded, options.output, watch, (progress, thinking))
-                    film = film_opened(stage, filming.face, filming.background, span(*stage.size, base.chunk_frames))
+                    frames = span(*stage.size, base.chunk_frames)
+                    film = film_opened(stage, filming.face, filming.background, frames, neutral=filming.neutral)
                     order = filmed_order(chosen, loaded, about, film)
                     following.catch_up(order.past.records if order.past else ())
                 else:

@@ -209,6 +209,11 @@ def add_film_options(parser: argparse.ArgumentParser) -> None:
         metavar="WHAT",
         help="behind the person: keep (the portrait's own, the default), alpha, green, or a colour such as '#2040a0'",
     )
+    parser.add_argument(
+        "--neutral",
+        action="store_true",
+        help="relax the expression that the portrait has (a smile, an open mouth, eyes that look aside) before it acts",
+    )
     parser.add_argument("--renderer", choices=RENDERERS, default=RENDERERS[0], help="what makes the frames (default puppet)")
     parser.add_argument("--sheet", metavar="FILE", help="also write a contact sheet of the take (PNG)")
     parser.add_argument("--device", choices=DEVICES, default="auto", help="where frames are computed (default auto)")
@@ -239,6 +244,7 @@ def film_options(options: argparse.Namespace, places: Places) -> FilmOptions:
         face=face,
         background=background,
         sheet=None if options.sheet is None else places.sheet(options.sheet),
+        neutral=options.neutral,
     )
 
 

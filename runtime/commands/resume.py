@@ -380,7 +380,7 @@ def _other_frames(unfinished: Unfinished, stage: Stage, wanted: FilmOptions) -> 
     begun = unfinished.past.folded.coordinator.film
     if begun is None:
         return
-    now = film_opened(stage, wanted.face, wanted.background, begun.span)
+    now = film_opened(stage, wanted.face, wanted.background, begun.span, neutral=wanted.neutral)
     if now != begun.model_copy(update={"ranges": now.ranges}):
         raise UsageError(
             f"{unfinished.files.record} asks for other frames than the journal says that the take was begun with. Put the file "

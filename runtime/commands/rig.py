@@ -53,8 +53,11 @@ def run(options: argparse.Namespace, stopper: Stopper) -> int:
     if options.json:
         print(json.dumps(_as_data(options.output, rig, faces, notes), ensure_ascii=False))
     else:
+        from renderer.puppet.neutral import neutral, said
+
         found = "1 face" if len(faces) == 1 else f"{len(faces)} faces"
         print(f"{options.output}: {found} in {rig.size[0]} x {rig.size[1]} pixels")
+        print(f"expression: {said(neutral(rig.face)) or 'none'}")
     return 0
 
 
@@ -82,6 +85,7 @@ def _charted(path: Path, size: int | None, face: int | None) -> tuple[PuppetRig,
 def _as_data(output: Path, rig: PuppetRig, faces: Sequence[Face], notes: Sequence[str]) -> dict[str, Any]:
     from renderer.puppet.neutral import neutral
 
+    rests = [neutral(face) for face in faces]
     return {
         "output": str(output),
         "width": rig.size[0],
@@ -91,9 +95,11 @@ def _as_data(output: Path, rig: PuppetRig, faces: Sequence[Face], notes: Sequenc
                 "box": [round(side, 1) for side in face.box],
                 "eyes_apart": round(face.u, 1),
                 "presence": round(face.presence, 4),
-                "pose": {name: round(angle, 1) for name, angle in neutral(face).pose._asdict().items()},
+                "pose": {name: round(angle, 1) for name, angle in rest.pose._asdict().items()},
+                "gaze": {"yaw": round(rest.gaze[0], 1), "pitch": round(rest.gaze[1], 1)},
+                "expression": dict(rest.expression),
             }
-            for face in faces
+            for face, rest in zip(faces, rests, strict=True)
         ],
         "ranges": {name: list(bounds) for name, bounds in rig.ranges.items()},
         "warnings": [note.rstrip(".") for note in notes],

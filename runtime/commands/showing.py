@@ -147,7 +147,7 @@ class Showing:
         portrait = read_cast(options, self.warn)
         with self._downloading() as told:
             opened = open_renderer(options.renderer, options.device, told)
-        studio = prepare(opened, portrait, options.face, options.background)
+        studio = prepare(opened, portrait, options.face, options.background, neutral=options.neutral)
         self.warn(*studio.stage.notes)
         return studio
 
@@ -193,7 +193,7 @@ class Showing:
                 renderers = "1 renderer" if crew.workers == 1 else f"{crew.workers} renderers"
                 where = "this machine" if cluster.started else cluster.address
                 self._progress.phase(f"preparing the portrait with {renderers} on {where}")
-                stage = crew.prepare(portrait, options.face, options.background, self._stopped)
+                stage = crew.prepare(portrait, options.face, options.background, self._stopped, neutral=options.neutral)
                 self.warn(*stage.notes)
                 return stage, crew
 
@@ -283,7 +283,8 @@ class Showing:
         with self._told(afterwards), open_film(stage, shot) as made:
             following.film(made)
             known = order.past.folded.coordinator.film if order.past else None
-            part = known or film_opened(stage, options.face, options.background, span(*stage.size, base.chunk_frames))
+            frames = span(*stage.size, base.chunk_frames)
+            part = known or film_opened(stage, options.face, options.background, frames, neutral=options.neutral)
             meter = TakeMeter(base.meters, order.past.records if order.past else ())
             told = (following.hear, meter.observe, *following.told)
             watch = Watch(following.clock, self._stopped, told, following.thinking.asking)

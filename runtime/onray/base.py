@@ -145,7 +145,15 @@ class Crew:
         """A new process of a region."""
         return start(RegionActor, region, self._texts, self._debug, num_cpus=0)
 
-    def prepare(self, portrait: Portrait, face: int | None, background: Background, stopped: Callable[[], str | None]) -> Stage:
+    def prepare(
+        self,
+        portrait: Portrait,
+        face: int | None,
+        background: Background,
+        stopped: Callable[[], str | None],
+        *,
+        neutral: bool = False,
+    ) -> Stage:
         """Have a portrait prepared by a renderer, and given to all.
 
         Args:
@@ -153,6 +161,7 @@ class Crew:
             face: which of its faces, 1 for the largest; None for the largest.
             background: what is behind the person.
             stopped: asked again and again; a reason ends the waiting.
+            neutral: whether the portrait's expression is relaxed before it acts.
 
         Raises:
             RendererError: it cannot be animated, or a model is missing.
@@ -161,8 +170,9 @@ class Crew:
         import ray  # noqa: PLC0415 - it is there by now
 
         assert self._pool is not None
-        key = f"{portrait.digest} {portrait.rgb.shape} {face} {background}"
-        return self._pool.prepare(Cast(key, ray.put(portrait), face, background), stopped, self._start_regions)
+        key = f"{portrait.digest} {portrait.rgb.shape} {face} {background} {neutral}"
+        cast = Cast(key, ray.put(portrait), face, background, neutral)
+        return self._pool.prepare(cast, stopped, self._start_regions)
 
     def play(self, play: Play) -> CoordinatorState:
         """Run a take; see `runtime.base.Base`."""

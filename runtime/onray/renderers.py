@@ -50,16 +50,32 @@ class RendererActor:
         """Load what rendering takes, before there is anything to render."""
         self._renderer()
 
-    def prepare(self, cast: str, portrait: Portrait, face: int | None, background: Background) -> tuple[Stage, Any]:
+    def prepare(
+        self,
+        cast: str,
+        portrait: Portrait,
+        face: int | None,
+        background: Background,
+        neutral: bool,  # noqa: FBT001 - Ray passes it on
+    ) -> tuple[Stage, Any]:
         """Prepare a portrait; what others know of it, and the rig as it travels."""
-        studio = prepare(self._renderer(), portrait, face, background)
+        studio = prepare(self._renderer(), portrait, face, background, neutral=neutral)
         self._take(cast, studio)
         return studio.stage, studio.opened.renderer.packed(studio.rig)
 
-    def furnish(self, rig: Any, cast: str, portrait: Portrait, face: int | None, background: Background) -> None:
+    def furnish(
+        self,
+        rig: Any,
+        cast: str,
+        portrait: Portrait,
+        face: int | None,
+        background: Background,
+        neutral: bool,  # noqa: FBT001 - Ray passes it on
+    ) -> None:
         """Take over a portrait that another has prepared."""
         opened = self._renderer()
-        self._take(cast, furnish(opened, opened.renderer.unpacked(rig), portrait, face, background))
+        rig = opened.renderer.unpacked(rig)
+        self._take(cast, furnish(opened, rig, portrait, face, background, neutral=neutral))
 
     def render(self, part: Part, data: bytes, rows: Samples) -> tuple[tuple[bytes, int], Frames | None]:
         """Render a chunk; what to tell the coordinator and how many frames had to be rendered, and all frames."""

@@ -42,17 +42,19 @@ class Cast:
         portrait: a reference to it.
         face: which of its faces.
         background: what is behind the person.
+        neutral: whether the portrait's expression is relaxed before it acts.
     """
 
     key: str
     portrait: Any
     face: int | None
     background: Background
+    neutral: bool = False
 
     @property
-    def words(self) -> tuple[str, Any, int | None, Background]:
+    def words(self) -> tuple[str, Any, int | None, Background, bool]:
         """As the actors take it."""
-        return self.key, self.portrait, self.face, self.background
+        return self.key, self.portrait, self.face, self.background, self.neutral
 
 
 @dataclass(frozen=True, slots=True, eq=False)

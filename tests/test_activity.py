@@ -1,0 +1,83 @@
+"""Only what motion can change is computed, and leaving the rest out changes nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from numpy.typing import NDArray
+
+from protocol.channels import INDEX, NAMES
+from renderer.interface import Backdrop
+from renderer.puppet.activity import Activity, activity
+from renderer.puppet.puppet import Puppet
+from renderer.puppet.render import paint
+from renderer.puppet.rig import PuppetRig, build_rig
+from renderer.puppet.tiles import Tiles
+from tests.drawn_face import drawn_portrait
+
+U = 60.0
+LIVELY = {"jawOpen": 0.5, "mouthSmileLeft": 0.8, "browInnerUp": 1.0, "eyeBlinkRight": 0.6, "eyeYawLeft": 8.0, "headYaw": 7.0}
+POSES: dict[str, dict[str, float]] = {
+    "a blink": {"eyeBlinkLeft": 0.4},
+    "a brow": {"browOuterUpRight": 1.0},
+    "an open mouth": {"jawOpen": 0.8, "tongueOut": 1.0},
+    "a turned head": {"headYaw": 12.0, "headPitch": -6.0, "headX": 1.0},
+    "a tilted head": {"headRoll": 18.0},
+    "everything": LIVELY,
+    "a trace of everything": {name: 0.02 * value for name, value in LIVELY.items()},
+}
+
+
+@pytest.fixture(scope="module")
+def rig() -> PuppetRig:
+    return build_rig(*drawn_portrait(U, 160, 170, 320, 380))
+
+
+def motion(*poses: dict[str, float]) -> NDArray[np.float32]:
+    rows = np.zeros((len(poses), len(NAMES)), np.float32)
+    for row, pose in zip(rows, poses, strict=True):
+        for name, value in pose.items():
+            row[INDEX[name]] = value
+    return rows
+
+
+def frames(rig: PuppetRig, rows: NDArray[np.float32], backdrop: Backdrop | None = None) -> NDArray[np.int_]:
+    """Frames; of the person alone what is seen of it."""
+    found = Puppet({}).render(rig, rows, backdrop).astype(int)  # nothing has to be found any more
+    return found if backdrop is None else found * (found[..., 3:] > 0)
+
+
+@pytest.mark.parametrize("backdrop", [None, Backdrop()], ids=["as it is", "alone"])
+@pytest.mark.parametrize("name", POSES)
+def test_what_is_left_out_would_have_changed_nothing(name: str, backdrop, rig: PuppetRig, monkeypatch):
+    rows = motion(POSES[name])
+    sparing = frames(rig, rows, backdrop)
+
+    def everywhere(*told: object) -> Activity:
+        found = activity(*told)  # type: ignore[arg-type]
+        every = np.ones((len(found.skin.spans), rig.grid.rows, rig.grid.columns), bool)
+        tiles = Tiles.of(rig.grid, every, torch.device("cpu"))
+        some, none = tiles.within(every), tiles.within(~every)
+        boxes = []
+        for box in found.boxes:  # what is done in them is not meant for anywhere else
+            mask = ~every
+            mask[tuple(found.tiles.where[box.index].T)] = True
+            boxes.append(tiles.within(mask))
+        return Activity(tiles, some, some, some, none, some, some, tuple(boxes))
+
+    monkeypatch.setattr("renderer.puppet.render.activity", everywhere)
+    whole = frames(rig, rows, backdrop)
+    assert np.abs(whole - sparing).max() <= 1  # by rounding
+
+
+def test_a_still_face_costs_nothing(rig: PuppetRig):
+    painted = paint(rig, torch.zeros(3, len(NAMES)))
+    assert len(painted.tiles) == 0
+
+
+def test_a_blink_costs_the_squares_around_an_eye(rig: PuppetRig):
+    painted = paint(rig, torch.from_numpy(motion({"eyeBlinkLeft": 1.0}, {})))
+    assert 0 < len(painted.tiles) < 0.15 * rig.grid.rows * rig.grid.columns
+    assert set(painted.tiles.where[:, 0].tolist()) == {0}
