@@ -1,216 +1,296 @@
-"""What the puppet's frames show, and how fast they come: `python tests/bench_puppet.py [PORTRAIT …] [--pictures FOLDER]`.
+"""The puppet's table: `python tests/bench_puppet.py [PORTRAIT …] [--only ROW …] [--pictures FOLDER] [--json FILE]`.
 
-Without portraits the sample is measured. Single channels are rendered at 0, 1/2 and 1, and the face is detected again in the
-frames: the distance that belongs to the channel has to grow or shrink step by step, head angles have to be those asked for.
-Then: how far a blink closes the eyes, whether frames at rest are the portrait, whether anything changes outside the person,
-and whether frames depend on how they are cut into chunks. The speed is that of rendering alone, at 512 pixels.
+Every row has a bar and what was measured; cases that miss it are named, the worst first. Without portraits the sample is
+measured, what becomes of it in other cameras, frames and lights, and a drawn face. Rows are named by the beginning of their
+names: `--only blink head` measures two. Timings are those of the first portrait, on two processors.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import json
+import math
 import time
+import traceback
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 
-import cv2
-import numpy as np
+import torch
 
-from numpy.typing import NDArray
-from PIL import Image
-
-from protocol.channels import CHANNELS, INDEX, NAMES
-from renderer.faces import Face, FaceNets, landmarks_in
-from renderer.interface import Backdrop, Frames
-from renderer.portrait import Portrait, read_portrait
-from renderer.pose import head_pose, pose_of, relative_pose, rotation
-from renderer.puppet.geometry import head_frame
-from renderer.puppet.puppet import Puppet
-from renderer.puppet.regions import head_coordinates, region_mask
-from renderer.puppet.rig import PuppetRig
-from renderer.sample import sample_portrait
+from renderer.faces import FaceNets
 from renderer.weights import open_weights
-from tests.seen import MEASURES, openness
-
-SIZE = 900
-"""Pixels of the longer side that portraits are measured at."""
-POSES = (
-    ("headYaw", 15.0),
-    ("headYaw", -15.0),
-    ("headPitch", 10.0),
-    ("headPitch", -10.0),
-    ("headRoll", 15.0),
-    ("headRoll", -15.0),
+from tests import moving, paced, untouched
+from tests.findings import (
+    Finding,
+    Judge,
+    Line,
+    all_good,
+    line,
+    mean_at_most,
+    portraits_good,
+    share_good,
+    table,
 )
-ANGLES = ("headYaw", "headPitch", "headRoll")
+from tests.micro import micro
+from tests.puppet_pictures import write_pictures
+from tests.subjects import SIZE, Subject, subjects
+
+MEGA = 2**20
 
 
-def rows(*poses: dict[str, float]) -> NDArray[np.float32]:
-    """A motion of one frame per pose."""
-    motion = np.zeros((len(poses), len(NAMES)), np.float32)
-    for row, pose in zip(motion, poses, strict=True):
-        for name, value in pose.items():
-            row[INDEX[name]] = value
-    return motion
+class Looked:
+    """A portrait, and what a detector sees of its channels once a row asks for it."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+
+    @cached_property
+    def sights(self) -> list[moving.Sight]:
+        return moving.looked_at(self.subject)
 
 
-class Subject:
-    """A portrait, prepared, with what is asked of it."""
-
-    def __init__(self, name: str, portrait: Portrait, nets: FaceNets) -> None:
-        self.name = name
-        self.portrait = portrait
-        self._nets = nets
-        self.puppet = Puppet(nets)
-        began = time.perf_counter()
-        self.rig: PuppetRig = self.puppet.prepare(portrait)
-        self.prepared_in = time.perf_counter() - began
-        self.face: Face = self.rig.face
-
-    def frames(self, *poses: dict[str, float]) -> Frames:
-        return self.puppet.render(self.rig, rows(*poses))
-
-    def seen(self, frame: NDArray[np.uint8]) -> Face | None:
-        return landmarks_in(frame, self.face, self._nets)
+Measure = Callable[[Looked], list[Finding]]
+Row = tuple[str, Measure, Judge, bool]
+"""The bar, what measures it, what makes one figure of that, and whether small values are the bad ones."""
 
 
-def steps_of(subject: Subject, channels: tuple[str, ...]) -> list[Face | None]:
-    return [subject.seen(frame) for frame in subject.frames(*(dict.fromkeys(channels, k) for k in (0.0, 0.5, 1.0)))]
+def traces(looked: Looked) -> list[Finding]:
+    """Share of a channel's pixels that change visibly at 5 %, in the encoded film."""
+    found = micro(looked.subject.puppet, looked.subject.rig)
+    return [Finding(looked.subject.name, one.channel, one.encoded, one.encoded >= 0.3) for one in found]
 
 
-def channels_are_seen(subject: Subject) -> dict[str, bool]:
-    """Whether each measured channel moves what it is to move, step by step."""
-    found = {}
-    for name, (channels, way, measure) in MEASURES.items():
-        values = [float("nan") if face is None else way * measure(face) for face in steps_of(subject, channels)]
-        found[name] = values[0] < values[1] < values[2]
-        print(f"  {name:12} {' '.join(f'{way * value:7.4f}' for value in values)}  {'ok' if found[name] else 'WRONG'}")
-    return found
+PIXELS = all_good("{:.0f} pixels")
+ROWS: Mapping[str, Row] = {
+    "dots": (
+        "each channel: median error <= 5 % of the way",
+        lambda looked: moving.exact(looked.subject),
+        all_good("{:.1%}"),
+        False,
+    ),
+    "seen, face": (
+        "direction and slope right for >= 80 % of landmarks, on 6 of 8",
+        lambda looked: moving.share_followed(looked.subject, looked.sights, head=False),
+        portraits_good(6 / 8),
+        True,
+    ),
+    "seen, head": (
+        "the same of the head's channels",
+        lambda looked: moving.share_followed(looked.subject, looked.sights, head=True),
+        portraits_good(6 / 8),
+        True,
+    ),
+    "seen, by channel": (
+        "(which of them: >= 80 % of a channel's landmarks)",
+        lambda looked: moving.followed_by_channel(looked.subject, looked.sights),
+        share_good(0.0),
+        True,
+    ),
+    "monotone": (
+        ">= 90 % of channels x portraits that can be seen",
+        lambda looked: moving.monotone(looked.subject, looked.sights),
+        share_good(0.9),
+        True,
+    ),
+    "magnitude": (
+        ">= half of what faces do",
+        lambda looked: moving.far_enough(looked.subject),
+        share_good(1.0),
+        True,
+    ),
+    "blink, lids": (
+        "eye aspect ratio <= 45 % of open",
+        lambda looked: moving.lids_close(looked.subject),
+        all_good("{:.0%}"),
+        False,
+    ),
+    "blink, eyeball": (
+        "no pixel of iris or white left",
+        lambda looked: moving.eyes_are_hidden(looked.subject),
+        PIXELS,
+        False,
+    ),
+    "head": (
+        "mean error <= 3 degrees",
+        lambda looked: moving.head_turns(looked.subject),
+        mean_at_most(3.0, "{:.1f} degrees"),
+        False,
+    ),
+    "regions": (
+        ">= 99 % of changed pixels inside each channel's",
+        lambda looked: untouched.in_their_parts(looked.subject),
+        share_good(1.0),
+        True,
+    ),
+    "folds": (
+        "no cell of a map turned over",
+        lambda looked: untouched.nothing_folds(looked.subject),
+        all_good("{:.0f}"),
+        False,
+    ),
+    "holes": ("no pixel behind the person seen through", lambda looked: untouched.no_holes(looked.subject), PIXELS, False),
+    "rest": ("the portrait itself", lambda looked: untouched.at_rest(looked.subject), PIXELS, False),
+    "near rest": (
+        "0.001 on every channel: <= 1 grey level",
+        lambda looked: untouched.near_rest(looked.subject),
+        all_good("{:.0f}"),
+        False,
+    ),
+    "outside": ("nothing changes", lambda looked: untouched.outside_the_person(looked.subject), PIXELS, False),
+    "between frames": (
+        "nothing changes where nothing moves",
+        lambda looked: untouched.between_two_frames(looked.subject),
+        PIXELS,
+        False,
+    ),
+    "cuts": (
+        "frames the same in any chunk, batch and order",
+        lambda looked: untouched.cuts_do_not_show(looked.subject),
+        all_good("{:.0f} frames"),
+        False,
+    ),
+    "micro": (">= 30 % of pixels differ by 2 levels at 5 %, encoded", traces, share_good(1.0), True),
+}
+"""What is measured on every portrait."""
 
 
-def head_turns(subject: Subject) -> dict[str, bool]:
-    """Whether each head angle is seen as it was asked for, about the head's own axes, within 5 degrees."""
-    found = {}
-    own = rotation(head_pose(subject.face.mesh))
-    for channel, angle in POSES:
-        before, after = (subject.seen(frame) for frame in subject.frames({}, {channel: angle}))
-        seen: tuple[float, ...] = (float("nan"),) * 3
-        if before is not None and after is not None:
-            seen = pose_of(own.T @ rotation(relative_pose(before.mesh, after.mesh)) @ own)
-        wanted = [angle if name == channel else 0.0 for name in ANGLES]
-        found[f"{channel} {angle:+g}"] = all(abs(a - b) <= 5 for a, b in zip(seen, wanted, strict=True))
-        said = " ".join(f"{value:6.1f}" for value in seen)
-        print(f"  {channel} {angle:+3g}: {said}  {'ok' if found[f'{channel} {angle:+g}'] else 'WRONG'}")
-    return found
+def speeds(subject: Subject) -> list[Line]:
+    """Frames per second of a small and of a large picture."""
+    small = paced.alone(paced.pace, subject.rgb, 512, 0.5, 50, encode=True)
+    large = paced.alone(paced.pace, subject.rgb, 2048, 1 / 3, 12, encode=False)
+    by = small.yardstick / small.rendered
+    ratio = large.nanoseconds / small.nanoseconds
+    return [
+        Line(
+            "speed 512, rendered",
+            ">= 60 frames/s",
+            f"{small.rendered:.1f} frames/s (as long as {by:.1f} bicubic resamplings, of which {small.yardstick:.0f} a second)",
+            small.rendered >= 60,
+        ),
+        Line("speed 512, encoded", ">= 45 frames/s", f"{small.encoded:.1f} frames/s", small.encoded >= 45),
+        Line(
+            "speed 2048",
+            ">= 10 frames/s",
+            f"{large.rendered:.1f} frames/s ({large.yardstick / large.rendered:.1f} resamplings)",
+            large.rendered >= 10,
+        ),
+        Line(
+            "cost per moving pixel, 2048",
+            "<= 2 x that at 512",
+            f"{ratio:.2f} x ({large.nanoseconds:.0f} against {small.nanoseconds:.0f} ns)",
+            ratio <= 2,
+        ),
+    ]
 
 
-def blink_closes(subject: Subject) -> float:
-    """Eye aspect ratio of a full blink by that of the portrait."""
-    faces = [subject.seen(frame) for frame in subject.frames({}, {"eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0})]
-    return float("nan") if None in faces else openness(faces[1]) / openness(faces[0])  # type: ignore[arg-type]
+def preparation(subject: Subject) -> list[Line]:
+    seconds = paced.alone(paced.preparation, subject.rgb, 1024, 0.5)
+    return [Line("preparation 1024", "<= 1.5 s", f"{seconds:.2f} s", seconds <= 1.5)]
 
 
-def near_rest(subject: Subject) -> str:
-    """How many grey levels the worst pixel differs at rest and as every channel begins to move."""
-    moving = [name for name, channel in CHANNELS.items() if not channel.derived]
-    amounts = (0.0, 0.00025, 0.0005, 0.001, 0.002, 0.004)
-    frames = subject.frames(*(dict.fromkeys(moving, amount) for amount in amounts)).astype(int)
-    found = []
-    for amount, frame in zip(amounts, frames, strict=True):
-        off = np.abs(frame - subject.portrait.rgb).max(axis=2)
-        found.append(f"{amount:g}: {off.max()} ({(off > 1).mean():.2%} above 1)")
-    return ", ".join(found)
+def memory(subject: Subject) -> list[Line]:
+    taken = paced.alone(paced.memory, subject.rgb, 2048, 1 / 3, 12, 4)
+    grown = (taken.late - taken.early) / MEGA
+    return [
+        Line("memory, growth", "flat in the length of the take", f"{grown:+.0f} MiB over 32 frames of 2048", grown <= 32),
+        Line(
+            "memory, peak",
+            "<= 1.5 GB at 2048",
+            f"{taken.peak / 1e9:.2f} GB ({taken.prepared / 1e9:.2f} once prepared)",
+            taken.peak <= 1.5e9,
+        ),
+    ]
 
 
-def outside_the_person(subject: Subject) -> int:
-    """Pixels that change though the person is there neither at rest nor in the frame, a band of .1 u around it left out."""
-    poses: list[dict[str, float]] = [{channel: 0.6 * angle} for channel, angle in POSES]
-    poses.append({"jawOpen": 1.0, "browInnerUp": 1.0, "mouthSmileLeft": 1.0})
-    motion = rows(*poses)
-    changed = (subject.puppet.render(subject.rig, motion) != subject.portrait.rgb).any(axis=3)
-    alpha = subject.puppet.render(subject.rig, np.concatenate([rows({}), motion]), Backdrop(None))[..., 3]
-    side = 2 * round(0.1 * subject.face.u) + 1
-    ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    near = [cv2.dilate(np.maximum(alpha[0], moved), ball) > 0 for moved in alpha[1:]]
-    return int((changed & ~np.array(near)).sum())
+def gpu(subject: Subject) -> list[Line]:
+    if not torch.cuda.is_available():
+        return [
+            Line("GPU, speed", ">= 1,500 frames/s on an H200", "there is no GPU", None),
+            Line("GPU, frames", "within 2 grey levels of the processor's", "there is no GPU", None),
+        ]
+    found = paced.alone(paced.on_gpu, subject.rgb, 512, 0.5, 1024)
+    return [
+        Line(
+            "GPU, speed", ">= 1,500 frames/s on an H200", f"{found.rendered:.0f} frames/s, {found.name}", found.rendered >= 1500
+        ),
+        Line("GPU, frames", "within 2 grey levels of the processor's", f"{found.furthest} levels", found.furthest <= 2),
+    ]
 
 
-def channels_stay_in_their_parts(subject: Subject) -> str:
-    """The channels that change pixels outside their part of the face, with how many of how many."""
-    mesh, shape = subject.face.mesh.astype(np.float64), subject.portrait.rgb.shape[:2]
-    frame = head_frame(mesh)
-    places = head_coordinates(frame, mesh, shape)
-    names = [name for name, channel in CHANNELS.items() if not channel.derived and not name.startswith("head")]
-    found = []
-    for name in names:
-        moved = subject.frames({name: 1.0 if CHANNELS[name].unit == "share" else 15.0})[0]
-        changed = (moved != subject.portrait.rgb).any(axis=2)
-        outside = int((changed & ~region_mask(name, frame, mesh, shape, coordinates=places)).sum())
-        if outside:
-            found.append(f"{name} {outside} of {int(changed.sum())}")
-    return f"{len(names) - len(found)} of {len(names)} stay" + (f" ({', '.join(found)})" if found else "")
+ALONE: Mapping[str, Callable[[Subject], list[Line]]] = {
+    "speed": speeds,
+    "preparation": preparation,
+    "memory": memory,
+    "GPU": gpu,
+}
+"""What is measured on the first portrait, in processes of their own."""
 
 
-def cuts_do_not_show(subject: Subject) -> bool:
-    """Whether frames are equal for batches of 1, 7 and 32, and for chunks cut anywhere."""
-    random = np.random.default_rng(5)
-    motion = np.zeros((32, len(NAMES)), np.float32)
-    for column, channel in enumerate(CHANNELS.values()):
-        high = subject.rig.ranges.get(channel.name, (0, channel.high))[1] if channel.unit != "share" else 1.0
-        motion[:, column] = random.uniform(0, 0.6 * high, 32)
-    whole = subject.puppet.render(subject.rig, motion)
-    for cuts in ((*range(33),), (0, 7, 14, 21, 28, 32), (0, 3, 4, 17, 32)):
-        parts = [subject.puppet.render(subject.rig, motion[a:b]) for a, b in itertools.pairwise(cuts)]
-        if not np.array_equal(np.concatenate(parts), whole):
-            return False
-    return True
+def measured(row: str, looked: Looked) -> list[Finding]:
+    """What a row finds in a portrait; an error is a finding, too, and says where it is."""
+    try:
+        return ROWS[row][1](looked)
+    except Exception as error:  # noqa: BLE001 - the other rows are measured all the same
+        traceback.print_exc()
+        return [Finding(looked.subject.name, f"{type(error).__name__}: {error}", math.nan, good=False)]
 
 
-def frames_per_second(portrait: Portrait, nets: FaceNets) -> float:
-    """Of a lively motion at 512 pixels, preparation not counted: the best of three runs."""
-    small = Image.fromarray(portrait.rgb)
-    small.thumbnail((512, 512), Image.Resampling.LANCZOS)
-    square = np.asarray(small.resize((512, 512), Image.Resampling.LANCZOS))
-    puppet = Puppet(nets)
-    rig = puppet.prepare(Portrait(rgb=square, alpha=None, name=portrait.name, notes=(), digest=""))
-    at = np.linspace(0, 4, 100, dtype=np.float32)
-    motion = np.zeros((100, len(NAMES)), np.float32)
-    for name, most in (("headYaw", 10), ("headPitch", 5), ("jawOpen", 0.5), ("mouthSmileLeft", 0.8), ("browInnerUp", 0.6)):
-        motion[:, INDEX[name]] = most * np.abs(np.sin(at * 3))
-    motion[:, INDEX["eyeBlinkLeft"]] = motion[:, INDEX["eyeBlinkRight"]] = np.abs(np.sin(at * 5)) ** 4
-    times = []
-    for _ in range(3):
-        began = time.perf_counter()
-        puppet.render(rig, motion)
-        times.append(time.perf_counter() - began)
-    return len(motion) / min(times)
+def chosen(only: Sequence[str]) -> list[str]:
+    """The rows that are asked for by the beginnings of their names; all by default."""
+    every = [*ROWS, *ALONE]
+    for start in only:
+        if not any(name.lower().startswith(start.lower()) for name in every):
+            raise SystemExit(f"No row begins with {start!r}. There are: {', '.join(every)}.")
+    return [name for name in every if not only or any(name.lower().startswith(start.lower()) for start in only)]
+
+
+def report(lines: Sequence[Line], found: Mapping[str, Sequence[Finding]], path: Path) -> None:
+    """Write rows and all their findings as JSON; what could not be measured is null."""
+    rows = [{**asdict(one), "worst": [finding.where for finding in one.worst]} for one in lines]
+    findings = {
+        name: [{**asdict(one), "value": None if math.isnan(one.value) else one.value} for one in every]
+        for name, every in found.items()
+    }
+    path.write_text(json.dumps({"rows": rows, "findings": findings}, indent=1, default=lambda value: value.item()))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("portraits", nargs="*", type=Path)
+    parser.add_argument("--only", nargs="+", default=[], metavar="ROW", help=f"of {', '.join([*ROWS, *ALONE])}")
+    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="where to write pictures of every portrait")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write every finding")
+    parser.add_argument("--size", type=int, default=SIZE, help="pixels of the longer side that portraits are reduced to")
+    parser.add_argument("--threads", type=int, default=paced.CORES, help="of torch, for all but the timings")
     options = parser.parse_args()
+    names = chosen(options.only)
+    torch.set_num_threads(options.threads)
     weights = open_weights()
     nets = FaceNets(weights.models())
-    if options.portraits:
-        portraits = [read_portrait(path, size=SIZE) for path in options.portraits]
-    else:
-        portraits = [Portrait(rgb=sample_portrait(weights), alpha=None, name="sample", notes=(), digest="")]
-    tallies: dict[str, list[bool]] = {}
-    for portrait in portraits:
-        subject = Subject(portrait.name, portrait, nets)
-        print(f"{subject.name}: u = {subject.face.u:.0f} pixels, prepared in {subject.prepared_in:.2f} s")
-        for name, good in {**channels_are_seen(subject), **head_turns(subject)}.items():
-            tallies.setdefault(name, []).append(good)
-        print(f"  blink: {blink_closes(subject):.0%} of open")
-        print(f"  grey levels off with every channel at {near_rest(subject)}")
-        print(f"  changed outside the person: {outside_the_person(subject)} pixels")
-        print(f"  channels in their part of the face: {channels_stay_in_their_parts(subject)}")
-        print(f"  chunks and batches: {'equal' if cuts_do_not_show(subject) else 'DIFFERENT'}")
-        print(f"  {frames_per_second(portrait, nets):.1f} frames/s at 512 x 512")
-    for name, tally in tallies.items():
-        print(f"{name:14} {sum(tally)} of {len(tally)}")
+    found: dict[str, list[Finding]] = {name: [] for name in names if name in ROWS}
+    portraits = subjects(options.portraits, nets, weights, options.size)
+    first = next(portraits)
+    for subject in itertools.chain([first], portraits) if found or options.pictures else ():
+        began = time.perf_counter()
+        looked = Looked(subject)
+        for name, findings in found.items():
+            started = time.perf_counter()
+            findings.extend(measured(name, looked))
+            print(f"  {name}: {time.perf_counter() - started:.0f} s", flush=True)
+        if options.pictures:
+            write_pictures(subject, options.pictures)
+        print(f"{subject.name}: u = {subject.face.u:.0f} pixels, {time.perf_counter() - began:.0f} s", flush=True)
+    lines = [line(name, ROWS[name][0], findings, ROWS[name][2], low_is_bad=ROWS[name][3]) for name, findings in found.items()]
+    for name in names:
+        if name in ALONE:
+            lines += ALONE[name](first)
+    print("\n" + table(lines))
+    if options.json:
+        report(lines, found, options.json)
 
 
 if __name__ == "__main__":
