@@ -57,12 +57,13 @@ def test_what_is_left_out_would_have_changed_nothing(name: str, backdrop, rig: P
 
     def everywhere(*told: object) -> Activity:
         found = activity(*told)  # type: ignore[arg-type]
-        every = np.ones((len(found.skin.spans), rig.grid.rows, rig.grid.columns), bool)
+        every = np.zeros((len(found.skin.spans), rig.grid.rows, rig.grid.columns), bool)
+        every[0] = True  # the only frame that was asked for
         tiles = Tiles.of(rig.grid, every, torch.device("cpu"))
-        some, none = tiles.within(every), tiles.within(~every)
+        some, none = tiles.within(every), tiles.within(every & False)
         boxes = []
         for box in found.boxes:  # what is done in them is not meant for anywhere else
-            mask = ~every
+            mask = every & False
             mask[tuple(found.tiles.where[box.index].T)] = True
             boxes.append(tiles.within(mask))
         return Activity(tiles, some, some, some, none, some, some, tuple(boxes))
@@ -70,6 +71,24 @@ def test_what_is_left_out_would_have_changed_nothing(name: str, backdrop, rig: P
     monkeypatch.setattr("renderer.puppet.render.activity", everywhere)
     whole = frames(rig, rows, backdrop)
     assert np.abs(whole - sparing).max() <= 1  # by rounding
+
+
+@pytest.mark.parametrize("backdrop", [None, Backdrop((10, 200, 30))], ids=["as it is", "on green"])
+def test_frames_do_not_depend_on_how_many_threads_there_are(backdrop, rig: PuppetRig, monkeypatch):
+    rows = motion(*(POSES[name] for name in POSES), {}, LIVELY, {"jawOpen": 0.1})
+    alone = Puppet({}).render(rig, rows, backdrop)
+    monkeypatch.setattr("torch.get_num_threads", lambda: 3)
+    assert np.array_equal(Puppet({}).render(rig, rows, backdrop), alone)
+
+
+def test_an_error_in_a_thread_is_told(rig: PuppetRig, monkeypatch):
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("torch.get_num_threads", lambda: 2)
+    monkeypatch.setattr("renderer.puppet.puppet.paint", fail)
+    with pytest.raises(ZeroDivisionError):
+        frames(rig, motion(*[LIVELY] * 12))
 
 
 def test_a_still_face_costs_nothing(rig: PuppetRig):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
@@ -30,9 +31,10 @@ WANTED_U, LEAST_U, MOST_ENLARGED = 90.0, 60.0, 6
 """Faces with eyes closer together than the least are moved on an enlarged copy, on which lids, lips and teeth have pixels
 enough; the change that they make is then reduced to the portrait's size."""
 FRAMES_AT_ONCE = {"cpu": 4, "cuda": 16}
-"""Samplings are shared out among the threads frame by frame, so a processor wants a few; a GPU wants more to do."""
+"""Frames that are computed together. Each thread of a processor has its own: with so little to do at a time threads that share
+one computation would mostly wait for each other. A GPU wants more to do."""
 PIXELS_AT_ONCE = {"cpu": 2**25, "cuda": 2**26}
-"""Of canvases that are computed together, unless one alone has more: each takes about 100 bytes (peak at 2048 x 2064)."""
+"""Of canvases that are computed together, by all threads, unless one alone has more."""
 
 
 class Puppet:
@@ -46,6 +48,8 @@ class Puppet:
     def __init__(self, models: Models, device: str = "cpu") -> None:
         self._models = models
         self._device = torch.device(device)
+        self._threads = torch.get_num_threads() if self._device.type == "cpu" else 1
+        self._pool: ThreadPoolExecutor | None = None
         self._stood: tuple[PuppetRig, NDArray[np.uint8]] | None = None
 
     def prepare(self, portrait: Portrait, *, face: int | None = None, neutral: bool = False) -> PuppetRig:
@@ -60,20 +64,35 @@ class Puppet:
     def render(self, rig: PuppetRig, motion: NDArray[np.float32], backdrop: Backdrop | None = None) -> Frames:
         """Frames of a motion; see `renderer.interface.Renderer`."""
         motion = rig.acting.of(motion)
-        at_once = _at_once(rig, self._device.type)
+        height, width = rig.picture.shape[:2]
         channels = 3 if backdrop is None or backdrop.colour is not None else 4
+        frames = np.empty((len(motion), height, width, channels), np.uint8)
         if backdrop is None:
             made = partial(_frames, rig, self._device)
         else:
             made = partial(_cut_out, rig, self._device, self._standing(rig), backdrop)
-        parts = []
-        for first in range(0, len(motion), at_once):
-            rows = motion[first : first + at_once]
-            # Always as many as fit: how sums are split up may depend on how many rows there are.
-            filled = np.concatenate([rows, np.repeat(rows[-1:], at_once - len(rows), axis=0)])
+        at_once = _at_once(rig, self._device.type, self._threads)
+        parts = [slice(first, min(first + at_once, len(motion))) for first in range(0, len(motion), at_once)]
+
+        def render(part: slice) -> None:
+            # Always as many as fit: how sums are split up may depend on how many rows there are. A face at rest costs next to
+            # nothing.
+            rows = np.zeros((at_once, motion.shape[1]), np.float32)
+            rows[: part.stop - part.start] = motion[part]
             with _device_errors():
-                parts.append(made(filled)[: len(rows)])
-        return np.concatenate(parts) if parts else np.empty((0, *rig.picture.shape[:2], channels), np.uint8)
+                made(rows, frames[part])
+
+        for _ in self._each(render, parts):
+            pass
+        return frames
+
+    def _each(self, render: Callable[[slice], None], parts: Sequence[slice]) -> Iterator[None]:
+        """Render parts, in as many threads as torch may use."""
+        if self._threads == 1 or len(parts) < 2:
+            return map(render, parts)
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._threads, "puppet", initializer=torch.set_num_threads, initargs=(1,))
+        return self._pool.map(render, parts)
 
     def packed(self, rig: PuppetRig) -> PuppetRig:
         """The rig as it travels; see `renderer.interface.Renderer`."""
@@ -93,9 +112,9 @@ class Puppet:
         return self._stood[1]
 
 
-def _at_once(rig: PuppetRig, device: str) -> int:
-    """How many frames are computed together."""
-    room = PIXELS_AT_ONCE.get(device, 0) // (rig.grid.width * rig.grid.height)
+def _at_once(rig: PuppetRig, device: str, threads: int) -> int:
+    """How many frames each of some threads computes together."""
+    room = PIXELS_AT_ONCE.get(device, 0) // (rig.grid.width * rig.grid.height * threads)
     return max(1, min(FRAMES_AT_ONCE.get(device, 1), room))
 
 
@@ -128,37 +147,45 @@ def prepared(
     return replace(rig, notes=(*notes, *rig.notes))
 
 
-def _frames(rig: PuppetRig, device: torch.device, motion: NDArray[np.float32]) -> Frames:
+def _frames(rig: PuppetRig, device: torch.device, motion: NDArray[np.float32], frames: Frames) -> None:
+    """Write the first frames of a motion, as many as are wanted."""
     left, top, right, bottom = rig.stage
-    frames = np.repeat(rig.picture[None], len(motion), axis=0)
+    frames[:] = rig.picture
     with torch.inference_mode():
         painted = paint(rig, torch.from_numpy(motion).to(device))
         if rig.factor == 1:
             _paste(rig, painted.tiles, painted.colours, frames)
-            return frames
+            return
         canvas = rig.source.new_zeros((len(motion), 3, rig.grid.height, rig.grid.width))
         painted.tiles.put(canvas, painted.colours - painted.tiles.of_place(rig.still))
-        change = avg_pool2d(_of_stage(rig, canvas), rig.factor)
+        change = avg_pool2d(_of_stage(rig, canvas[: len(frames)]), rig.factor)
         stage = torch.tensor(rig.picture[top:bottom, left:right], device=device).permute(2, 0, 1)[None] / 255
         frames[:, top:bottom, left:right] = _bytes(stage + change)
-    return frames
 
 
 def _cut_out(
-    rig: PuppetRig, device: torch.device, still: NDArray[np.uint8], backdrop: Backdrop, motion: NDArray[np.float32]
-) -> Frames:
+    rig: PuppetRig,
+    device: torch.device,
+    still: NDArray[np.uint8],
+    backdrop: Backdrop,
+    motion: NDArray[np.float32],
+    frames: Frames,
+) -> None:
+    """The same of the person alone."""
     left, top, right, bottom = rig.stage
-    frames = np.repeat(still[None], len(motion), axis=0)
+    alone = frames if backdrop.colour is None else np.empty((*frames.shape[:-1], 4), np.uint8)
+    alone[:] = still
     with torch.inference_mode():
         painted = paint_person(rig, torch.from_numpy(motion).to(device))
         person = torch.cat([painted.colours, painted.alpha], dim=1).clamp_(0, 1)
         if rig.factor == 1:
-            _paste(rig, painted.tiles, person, frames)
+            _paste(rig, painted.tiles, person, alone)
         else:
             canvas = rig.person.repeat(len(motion), 1, 1, 1)
             painted.tiles.put(canvas, person)
-            frames[:, top:bottom, left:right] = _bytes(reduced(_of_stage(rig, canvas), rig.factor))
-    return frames if backdrop.colour is None else over(frames, backdrop.colour)
+            alone[:, top:bottom, left:right] = _bytes(reduced(_of_stage(rig, canvas[: len(frames)]), rig.factor))
+    if backdrop.colour is not None:
+        frames[:] = over(alone, backdrop.colour)
 
 
 def _bytes(colours: Tensor) -> NDArray[np.uint8]:
