@@ -110,7 +110,7 @@ def bare(rig: PuppetRig, colours: Tensor) -> PuppetRig:
         still=torch.zeros_like(rig.still),
         source=finer(torch.cat([colours, torch.ones_like(colours[:1])]).permute(1, 2, 0).cpu().numpy()).to(rig.source),
         plate=torch.zeros_like(rig.plate),
-        rest=torch.zeros_like(rig.rest),
+        rest=replace(rig.rest, number=torch.zeros_like(rig.rest.number)),
         cover=Cover(torch.ones_like(rig.cover.maps)),
         mouth=replace(blank(rig.mouth, "shown"), enamel=black, gum=black, flesh=black, dark=black),
         eyes=(_no_eye(rig.eyes[0]), _no_eye(rig.eyes[1])),

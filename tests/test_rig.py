@@ -11,12 +11,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from protocol.channels import INDEX, NAMES
+from renderer.puppet.plate import over
 from renderer.puppet.render import paint
 from renderer.puppet.rig import PuppetRig, build_rig, enlarged, moved_to, resized
 from tests.drawn_face import drawn_portrait
 from tests.thinned import thinned
 
 U = 60.0
+
+
+def composed(rig: PuppetRig) -> Tensor:
+    """The canvas put together from its layers, [1, 3, height, width]."""
+    rest = rig.grid.joined(rig.rest.squares[rig.rest.number])[:, :3]
+    return over(rig.person[:, :3], rig.person[:, 3:], rig.grid.joined(rig.plate)) + rest
 
 
 def frames(rig: PuppetRig) -> Tensor:
@@ -26,7 +33,7 @@ def frames(rig: PuppetRig) -> Tensor:
         motion[1, INDEX[name]] = value
     with torch.inference_mode():
         painted = paint(rig, motion)
-        canvases = rig.grid.joined(rig.still).repeat(2, 1, 1, 1)
+        canvases = composed(rig).repeat(2, 1, 1, 1)
         painted.tiles.put(canvases, painted.colours)
         return canvases
 
@@ -46,11 +53,13 @@ def frames(rig: PuppetRig) -> Tensor:
     ),
 )
 def test_a_face_anywhere_in_or_partly_outside_of_the_picture_can_be_prepared(x: int, y: int, width: int, height: int):
-    rig = build_rig(*drawn_portrait(U, x, y, width, height))
+    picture, face, matte = drawn_portrait(U, x, y, width, height)
+    rig = build_rig(picture, face, matte)
     still, moved = frames(rig)
     assert torch.isfinite(moved).all()
-    assert (still - rig.grid.joined(rig.still)[0]).abs().max() < 0.5 / 255
     left, top, right, bottom = rig.stage
+    seen = still[:, rig.margins.top :, rig.margins.left :][:, : bottom - top, : right - left].permute(1, 2, 0).numpy()
+    assert np.abs(seen - picture[top:bottom, left:right] / 255).max() < 0.5 / 255
     assert 0 <= left < right <= width
     assert 0 <= top < bottom <= height
 

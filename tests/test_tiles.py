@@ -48,6 +48,16 @@ def test_squares_show_what_is_in_their_place():
     assert (x[0, 0], x[0, -1], y[0, 0], y[-1, 0]) == (16, 23, 8, 15)
 
 
+def test_empty_squares_are_kept_only_once():
+    layer = canvas()
+    layer[:, :, :8, :16] = 0
+    found = GRID.compact(layer)
+    assert len(found.squares) == 5
+    assert torch.equal(found.squares[found.number], GRID.cut(layer))
+    tiles = chosen((0, 0, 1), (1, 0, 2))
+    assert torch.equal(tiles.of_compact(found, torch.tensor([1, 0])), GRID.cut(layer)[[2, 1]])
+
+
 def test_squares_are_put_where_they_belong():
     whole = canvas(2)
     tiles = chosen((0, 1, 2), (1, 0, 1))

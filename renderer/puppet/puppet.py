@@ -33,7 +33,7 @@ enough; the change that they make is then reduced to the portrait's size."""
 FRAMES_AT_ONCE = {"cpu": 4, "cuda": 16}
 """Frames that are computed together. Each thread of a processor has its own: with so little to do at a time threads that share
 one computation would mostly wait for each other. A GPU wants more to do."""
-PIXELS_AT_ONCE = {"cpu": 2**25, "cuda": 2**26}
+PIXELS_AT_ONCE = {"cpu": 2**24, "cuda": 2**26}
 """Of canvases that are computed together, by all threads, unless one alone has more."""
 
 

@@ -80,7 +80,7 @@ def paint(rig: PuppetRig, motion: Tensor) -> Painted:
     # Squares at the rim, and those of them that have hardly moved, are put together from their layers.
     colours[rim] = over(colours[rim], person.alpha, tiles.of_place(rig.plate, rim))
     moved = person.places[near] - tiles.pixels(near)
-    colours[near] += lacking(tiles.of_place(rig.rest, near), moved, rig.u)
+    colours[near] += lacking(tiles.of_compact(rig.rest, near), moved, rig.u)
     return Painted(tiles, colours, person.alpha[:0], person.places)
 
 

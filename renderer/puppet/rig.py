@@ -32,7 +32,7 @@ from renderer.puppet.neutral import Acting, acting, hints, neutral, reach
 from renderer.puppet.plate import taken_apart
 from renderer.puppet.ranges import ranges
 from renderer.puppet.sampling import coarser, finer
-from renderer.puppet.tiles import Grid
+from renderer.puppet.tiles import Compact, Grid
 
 HEAD_CELL = 0.078
 FACE_CELL = 0.04
@@ -59,11 +59,11 @@ class PuppetRig:
         margins: pixels of the picture by which the canvas is larger than the stage, where the head is cut by its border.
         factor: pixels of the canvas per pixel of the picture.
         grid: how the canvas is divided.
-        still: float32 [squares, 3, side, side]: the canvas's colours, 0..1.
+        still: float32 [squares, 3, side, side]: the canvas's colours, 0..1; nothing if it is not enlarged.
         source: float32 [1, 4, 2 h - 1, 2 w - 1]: the person: straight colours and alpha, made finer to be sampled (see
             `sampling`); inside the person the canvas's own colours.
         plate: float32 [squares, 3, side, side]: what is behind the person, by squares of the grid.
-        rest: float32 [squares, 9, side, side]: the canvas less its layers composed; see `plate.taken_apart`.
+        rest: [9, side, side] of each square: the canvas less its layers composed; see `plate.taken_apart`.
         cover: where the person is on the canvas.
         head_lattice, head: of the head's motion; all coordinates are pixels of the canvas.
         face_lattice: of the muscles' fields.
@@ -86,7 +86,7 @@ class PuppetRig:
     still: Tensor
     source: Tensor
     plate: Tensor
-    rest: Tensor
+    rest: Compact
     cover: Cover
     head_lattice: Lattice
     head: HeadMap
@@ -196,10 +196,10 @@ def build_rig(
         margins=added,
         factor=factor,
         grid=grid,
-        still=grid.cut(_planes(colours)),
+        still=grid.cut(_planes(colours[..., : 3 if factor > 1 else 0])),
         source=finer(person),
         plate=grid.cut(_planes(plate)),
-        rest=grid.cut(_planes(rest)),
+        rest=grid.compact(_planes(rest * (np.abs(rest).max(axis=2, keepdims=True) >= ROUNDING))),
         cover=Cover.of(near, solid, cell),
         head_lattice=head_lattice,
         head=head,

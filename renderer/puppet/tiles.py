@@ -63,6 +63,14 @@ class Grid:
         parts = layer[0].unflatten(2, (self.columns, self.side)).unflatten(1, (self.rows, self.side))
         return parts.permute(1, 3, 0, 2, 4).flatten(0, 1).contiguous()
 
+    def compact(self, layer: Tensor) -> Compact:
+        """Every square of a layer [1, channels, height, width] in which it is not 0 throughout."""
+        squares = self.cut(layer)
+        filled = squares.flatten(1).any(dim=1)
+        # A copy of what is kept: a view would keep all.
+        kept = torch.cat([torch.zeros_like(squares[:1]), squares[filled]])
+        return Compact(kept, filled.cumsum(dim=0) * filled)
+
     def joined(self, squares: Tensor) -> Tensor:
         """The layer again that was cut up."""
         parts = squares.unflatten(0, (self.rows, self.columns)).permute(2, 0, 3, 1, 4)
@@ -88,6 +96,19 @@ class Grid:
         across = (column >= first[:, :1]) & (column <= last[:, :1])
         down = (row >= first[:, 1:]) & (row <= last[:, 1:])
         return down[:, :, None] & across[:, None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compact:
+    """A layer's squares, those that are 0 throughout only once.
+
+    Attributes:
+        squares: float32 [n, channels, side, side]; the first is 0.
+        number: int64 [rows * columns], which of them is each of the layer's.
+    """
+
+    squares: Tensor
+    number: Tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,6 +169,11 @@ class Tiles:
         """What a layer that was cut up (`Grid.cut`) has in these squares, or in some: [n, channels, side, side]."""
         place = self.row * self.grid.columns + self.column
         return layer.index_select(0, place if which is None else place[which])
+
+    def of_compact(self, layer: Compact, which: Tensor) -> Tensor:
+        """What a layer that was made compact (`Grid.compact`) has in some of these squares: [n, channels, side, side]."""
+        place = self.row[which] * self.grid.columns + self.column[which]
+        return layer.squares.index_select(0, layer.number[place])
 
     def put(self, canvases: Tensor, squares: Tensor) -> None:
         """Write squares into canvases [batch, channels, height, width], in place."""
