@@ -33,7 +33,7 @@ enough; the change that they make is then reduced to the portrait's size."""
 FRAMES_AT_ONCE = {"cpu": 4, "cuda": 16}
 """Frames that are computed together. Each thread of a processor has its own: with so little to do at a time threads that share
 one computation would mostly wait for each other. A GPU wants more to do."""
-PIXELS_AT_ONCE = {"cpu": 2**24, "cuda": 2**26}
+PIXELS_AT_ONCE = {"cpu": 2**23, "cuda": 2**26}
 """Of canvases that are computed together, by all threads, unless one alone has more."""
 
 
@@ -107,7 +107,7 @@ class Puppet:
         if self._stood is None or self._stood[0] is not rig:
             left, top, right, bottom = rig.stage
             still = standing(rig.picture, rig.matte, rig.face.mesh, rig.face.u)
-            still[top:bottom, left:right] = _bytes(reduced(_of_stage(rig, rig.person), rig.factor))[0]
+            still[top:bottom, left:right] = _bytes(reduced(_of_stage(rig, rig.person), rig.factor).clone())[0]
             self._stood = rig, still
         return self._stood[1]
 
@@ -189,9 +189,9 @@ def _cut_out(
 
 
 def _bytes(colours: Tensor) -> NDArray[np.uint8]:
-    """uint8 [n, height, width, channels] of float [n, channels, height, width], 0..1."""
+    """uint8 [n, height, width, channels] of float [n, channels, height, width], 0..1, which are used up."""
     found: NDArray[np.uint8] = (
-        (colours * 255).add_(0.5).clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        colours.mul_(255).add_(0.5).clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
     )
     return found
 

@@ -161,8 +161,10 @@ def _person(rig: PuppetRig, motion: Tensor) -> _Person:
     ways = _Ways.of(rig, motion)
     asked = _asked(rig, ways, motion)
     tiles, face = asked.tiles, rig.face_lattice
-    of_head = tiles.pixels() + tiles.spread(ways.turned)
-    skin = of_head.clone()
+    # First out of the turned head, then out of the moved skin; around the mouth it matters which side of it a pixel is on.
+    skin = tiles.spread(rig.head_lattice.nodes().to(ways.turned) + ways.turned)
+    lips, sides = asked.boxes[-1], asked.sides
+    place, beside = skin[lips.index], skin[sides.index]
 
     def above(frame: int, here: Tensor) -> Tensor:
         return here + face.sample(ways.back[frame : frame + 1, :2].expand(len(here), -1, -1, -1), here)
@@ -173,10 +175,9 @@ def _person(rig: PuppetRig, motion: Tensor) -> _Person:
     def shaded(frame: int, here: Tensor) -> Tensor:
         return rig.folds.seen(ways.relief[frame : frame + 1], here)
 
-    skin[asked.skin.index] = _by_frame(asked.skin, of_head, above)
-    # Around the mouth it matters which side of it a pixel is on.
-    up, down = skin[asked.sides.index], _by_frame(asked.sides, of_head, below)
-    skin[asked.sides.index] = torch.where(on_upper_side(rig.mouth, up)[:, None], up, down)
+    skin[asked.skin.index] = _by_frame(asked.skin, skin[asked.skin.index], above)
+    up, down = skin[sides.index], _by_frame(sides, beside, below)
+    skin[sides.index] = torch.where(on_upper_side(rig.mouth, up)[:, None], up, down)
     lids = []
     for n, (eye, side) in enumerate(zip(rig.eyes, SIDES, strict=True)):
         around, inner = (one.index for one in asked.boxes[2 * n : 2 * n + 2])
@@ -190,13 +191,12 @@ def _person(rig: PuppetRig, motion: Tensor) -> _Person:
     colours[inside] = sample(rig.source[:, :3], skin[inside])
     edge = sample(rig.source, skin[rim])
     colours[rim] = edge[:, :3]
-    colours[asked.folds.index] *= 1 + _by_frame(asked.folds, skin, shaded)
+    colours[asked.folds.index] *= 1 + _by_frame(asked.folds, skin[asked.folds.index], shaded)
     for eye, around, inner, seen, hole in lids:
         colours[around] = paint_lids(eye, seen, colours[around])
         colours[inner] = paint_ball(eye, hole, colours[inner])
-    lips = asked.boxes[-1]
-    place, beneath = of_head[lips.index], colours[lips.index]
-    up, down = _by_frame(lips, of_head, above), _by_frame(lips, of_head, below)
+    beneath = colours[lips.index]
+    up, down = _by_frame(lips, place, above), _by_frame(lips, place, below)
     rest = sample(rig.source[:, :3], place) if rig.mouth.open else beneath
     three = sample(rig.source[:, :3], up), sample(rig.source[:, :3], down), rest
     parted = part(rig.mouth, up, down)
@@ -205,9 +205,8 @@ def _person(rig: PuppetRig, motion: Tensor) -> _Person:
     return _Person(asked, colours, edge[:, 3:], skin)
 
 
-def _by_frame(some: Some, values: Tensor, made: Callable[[int, Tensor], Tensor]) -> Tensor:
-    """What is made, frame by frame, of the values of some squares; in their order."""
-    here = values[some.index]
+def _by_frame(some: Some, here: Tensor, made: Callable[[int, Tensor], Tensor]) -> Tensor:
+    """What is made, frame by frame, of what some squares have; in their order."""
     parts = [made(frame, here[first:last]) for frame, (first, last) in enumerate(some.spans) if last > first]
     return torch.cat(parts) if parts else made(0, here)
 

@@ -60,16 +60,20 @@ class Grid:
 
     def cut(self, layer: Tensor) -> Tensor:
         """Every square of a layer [1, channels, height, width] of the canvas, row by row: [n, channels, side, side]."""
-        parts = layer[0].unflatten(2, (self.columns, self.side)).unflatten(1, (self.rows, self.side))
-        return parts.permute(1, 3, 0, 2, 4).flatten(0, 1).contiguous()
+        return self._parts(layer).flatten(0, 1).contiguous()
 
-    def compact(self, layer: Tensor) -> Compact:
-        """Every square of a layer [1, channels, height, width] in which it is not 0 throughout."""
-        squares = self.cut(layer)
-        filled = squares.flatten(1).any(dim=1)
-        # A copy of what is kept: a view would keep all.
-        kept = torch.cat([torch.zeros_like(squares[:1]), squares[filled]])
-        return Compact(kept, filled.cumsum(dim=0) * filled)
+    def compact(self, layer: Tensor, kept: Tensor) -> Compact:
+        """The squares of a layer [1, channels, height, width] with what is kept of it, bool [1, 1, height, width]; 0 elsewhere."""
+        keeping = self.cut(kept)
+        filled = keeping.flatten(1).any(dim=1)
+        squares = self._parts(layer)[filled.unflatten(0, (self.rows, self.columns))] * keeping[filled]
+        squares = torch.cat([squares.new_zeros(1, *squares.shape[1:]), squares])
+        return Compact(squares, filled.cumsum(dim=0) * filled)
+
+    def _parts(self, layer: Tensor) -> Tensor:
+        """[rows, columns, channels, side, side], a view."""
+        parts = layer[0].unflatten(2, (self.columns, self.side)).unflatten(1, (self.rows, self.side))
+        return parts.permute(1, 3, 0, 2, 4)
 
     def joined(self, squares: Tensor) -> Tensor:
         """The layer again that was cut up."""
@@ -191,10 +195,8 @@ class Tiles:
         patches = field.unfold(2, cells + 1, cells).unfold(3, cells + 1, cells).permute(0, 2, 3, 1, 4, 5)
         nodes = patches[self.frame, self.row, self.column]
         share = torch.arange(cell, device=field.device, dtype=torch.float32) / cell
-        rows = nodes[:, :, :-1, None] + share[:, None] * (nodes[:, :, 1:, None] - nodes[:, :, :-1, None])
-        rows = rows.flatten(2, 3)
-        filled = rows[..., :-1, None] + share * (rows[..., 1:, None] - rows[..., :-1, None])
-        return filled.flatten(3, 4)
+        rows = torch.lerp(nodes[:, :, :-1, None], nodes[:, :, 1:, None], share[:, None]).flatten(2, 3)
+        return torch.lerp(rows[..., :-1, None], rows[..., 1:, None], share).flatten(3, 4)
 
     def paste(self, squares: NDArray[np.uint8], left: int, top: int, frames: NDArray[np.uint8]) -> None:
         """Write squares into frames, as far as they lie in them.
