@@ -285,6 +285,22 @@ def test_lips_become_thinner_when_rolled_and_fuller_when_puckered(basis):
     assert thicker(moved(basis, mouthPucker=1), 14, LOWER_OUTER[5], LOWER) > 0.1
 
 
+@pytest.mark.parametrize("channels", [{"jawOpen": 1}, {"mouthSmile": -1}, {"mouthSmile": 1}], ids="+".join)
+def test_what_stands_beside_the_mouth_stands_still(basis, channels):
+    """A collar or a wall a tenth of the eyes' distance beside the face is not drawn along, as high as the mouth and lower."""
+    x, y = grid(CELL)
+    mouth = float(drawn_points()[list(CORNERS), 1].mean())
+    row = np.abs(y[:, 0] - mouth).argmin()
+    edge = drawn_points()[np.abs(drawn_points()[:, 1] - mouth) < 0.1][:, 0]
+    beside = (x < edge.min() - 0.16) | (x > edge.max() + 0.16)
+    below = np.arange(len(x))[:, None] >= row if y[0, 0] > y[-1, 0] else np.arange(len(x))[:, None] <= row
+    still = beside & below & (y > mouth - 0.5)
+    assert still.any()
+    field = np.abs(moved(basis, **channels))
+    assert field[..., still].max() == 0
+    assert field[..., ~beside & below].max() > 0.02  # the face itself and the neck go along
+
+
 @pytest.mark.parametrize(
     "channels",
     [*({name: 1} for name in OF_THE_MOUTH), *TOGETHER],
@@ -311,7 +327,13 @@ def test_teeth_of_the_jaw_go_with_the_chin(basis):
 
 
 @pytest.mark.parametrize(
-    ("channel", "part"), [(channel, part) for channel in JAW_CHANNELS for part in builtin_muscles().muscles[channel]]
+    ("channel", "part"),
+    [
+        (channel, part)
+        for channel in JAW_CHANNELS
+        for part, length in builtin_muscles().muscles[channel].items()
+        if length.cm is not None
+    ],
 )
 def test_each_part_of_the_jaws_motion_takes_its_teeth_along(channel, part):
     entries = builtin_muscles().model_dump()

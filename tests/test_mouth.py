@@ -153,6 +153,13 @@ def test_teeth_of_the_portrait_stay_while_the_lower_lip_goes():
     assert light(below) < 0.5 * light(where_they_were)
 
 
+def test_teeth_under_a_lip_that_has_come_down_are_shaded_and_still_white():
+    mouth, picture = mouth_of(0.12, TEETH)
+    out = painted(mouth, picture, up=-0.03, down=0.2, jawOpen=0.7)
+    under, away = (light(middle_column(mouth, out, low, low + 0.005)) for low in (0.02, -0.035))
+    assert 0.75 * light(torch.tensor(TEETH)[:, None]) < under < 0.95 * away
+
+
 def test_lower_teeth_of_the_portrait_go_with_the_jaw():
     gap, down = 0.2, 0.2
     frame, mesh = face()

@@ -183,6 +183,16 @@ def test_a_smile_is_taken_back_in_part_and_what_is_taken_back_can_be_smiled_agai
     assert how.of(np.zeros((1, len(NAMES)), np.float32))[0, INDEX[SMILE]] == pytest.approx(given[SMILE])
 
 
+def test_corners_are_level_where_lips_close_over_the_teeth_of_a_smile():
+    """The lips meet lower in the middle of a smile than at its corners, so these come down further than the smile took them."""
+    given = relaxing(found({"mouthSmile": 0.6}, gap=0.15))
+    assert given["mouthFrownLeft"] == given["mouthFrownRight"]
+    assert 0.1 < given["mouthFrownLeft"] < 0.3
+    left = acting(found({"mouthSmile": 0.6}, gap=0.15), relaxed=True)
+    widest = left.of(np.ones((1, len(NAMES)), np.float32))[0, INDEX["mouthFrownLeft"]]
+    assert widest == pytest.approx(1.0, abs=1e-6)  # what is held counts as part of a frown
+
+
 @pytest.mark.parametrize("stem", [stem for stem in EASED if stem != "browOuterUp"])
 def test_no_more_is_taken_back_than_looks_right(stem):
     _, most = EASED[stem]
@@ -237,7 +247,7 @@ def test_a_relaxed_smile_shows_its_teeth_no_more_and_opens_again(models, sample)
     before, after = neutral(rig.face), neutral(calm)
     assert before.gap > 0.12  # of this portrait's eyes' distance, as measured
     assert after.gap < 0.045  # which the mesh leaves between closed lips
-    assert after.expression.get(SMILE, 0.0) < 0.6 * before.expression[SMILE]
+    assert after.expression.get(SMILE, 0.0) < 0.25 * before.expression[SMILE]
     assert neutral(laughing).gap > 0.1
     assert rig.notes == ()
 

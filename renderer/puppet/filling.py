@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from scipy.linalg import solveh_banded
 from scipy.ndimage import gaussian_filter, map_coordinates
-from scipy.sparse import coo_matrix, csc_matrix, diags
-from scipy.sparse.linalg import splu
 
 from renderer.puppet.geometry import Field
 
@@ -31,14 +30,16 @@ def membrane(colours: Field, trust: Field, stiffness: float) -> Field:
     rows, columns = max(2, round(height * shrink)), max(2, round(width * shrink))
     weighted = np.concatenate([colours * trust[..., None], trust[..., None]], axis=2)
     small = _means(_means(weighted, rows).transpose(1, 0, 2), columns).transpose(1, 0, 2)
-    weight = small[..., 3].ravel()
-    matrix = diags(weight + 1e-6) + stiffness * shrink**2 * _laplacian(rows, columns)
-    middle = small[..., :3].sum(axis=(0, 1)) / max(float(weight.sum()), 1e-9)
-    solved = splu(csc_matrix(matrix)).solve(small[..., :3].reshape(-1, 3) + 1e-6 * middle)
+    middle = small[..., :3].sum(axis=(0, 1)) / max(float(small[..., 3].sum()), 1e-9)
+    # Numbered along the shorter side, neighbours are next to each other or one short side apart.
+    ordered = small if columns <= rows else small.transpose(1, 0, 2)
+    matrix = _stiff(ordered[..., 3] + 1e-6, stiffness * shrink**2)
+    solved = solveh_banded(matrix, ordered[..., :3].reshape(-1, 3) + 1e-6 * middle, overwrite_ab=True, check_finite=False)
     y, x = np.meshgrid(
         (np.arange(height) + 0.5) * rows / height - 0.5, (np.arange(width) + 0.5) * columns / width - 0.5, indexing="ij"
     )
-    surface = solved.reshape(rows, columns, 3)
+    surface = solved.reshape(*ordered.shape[:2], 3)
+    surface = surface if columns <= rows else surface.transpose(1, 0, 2)
     return np.stack([map_coordinates(surface[..., i], [y, x], order=1, mode="nearest") for i in range(3)], axis=2)
 
 
@@ -53,15 +54,26 @@ def _means(values: Field, count: int) -> Field:
     return means
 
 
-def _laplacian(rows: int, columns: int) -> csc_matrix:
-    """Sum of squared differences of neighbours, as a matrix."""
-    index = np.arange(rows * columns).reshape(rows, columns)
-    first = np.concatenate([index[:, :-1].ravel(), index[:-1].ravel()])
-    second = np.concatenate([index[:, 1:].ravel(), index[1:].ravel()])
-    ones = np.ones(len(first))
-    steps = np.arange(len(first))
-    ahead = coo_matrix((np.concatenate([ones, -ones]), (np.tile(steps, 2), np.concatenate([first, second]))))
-    return csc_matrix(ahead.T @ ahead)
+def _stiff(weight: Field, stiffness: float) -> Field:
+    """Each place's weight times its square, and a stiffness times the squared differences of neighbours: a symmetric matrix.
+
+    Args:
+        weight: [rows, columns].
+
+    Returns:
+        [columns + 1, rows * columns]: its upper diagonals, the main one last, as `solveh_banded` wants them.
+    """
+    rows, columns = weight.shape
+    neighbours = np.full(weight.shape, 4.0)
+    for border in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
+        neighbours[border] -= 1
+    beside = np.full(weight.shape, -stiffness)
+    beside[:, 0] = 0
+    matrix = np.zeros((columns + 1, rows * columns))
+    matrix[0, columns:] = -stiffness
+    matrix[-2] = beside.ravel()
+    matrix[-1] = (weight + stiffness * neighbours).ravel()
+    return matrix
 
 
 def grain(rgb: Field, above: Field, u: float) -> Field:

@@ -59,6 +59,8 @@ DETAIL_FROM, DETAIL_TO = 0.011, 0.05
 LONG = 0.045
 """u along which a line of the skin runs straight at least."""
 MOST_DETAIL = 0.2
+WIDEST = 0.17
+"""u from the middle of a fold to where the widest ends."""
 COARSE = 0.04
 """u between the places at which the strain of skin is read."""
 FINE_ENOUGH = 110.0
@@ -320,16 +322,23 @@ def _tint(colours: Image, skin: Field) -> NDArray[np.float32]:
 
 
 def _along(view: _View, line: Points) -> tuple[Field, Field]:
-    """Distance to a smooth line through points [n, 2], and where along it the nearest place is, 0..1."""
+    """Distance to a smooth line through points [n, 2], and where along it the nearest place is, 0..1; beyond the widest fold
+    infinity, and 0."""
     steps = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
     dense = CubicSpline(steps / steps[-1], line)(np.linspace(0, 1, 17))
     best, place = np.full(view.x.shape, np.inf), np.zeros(view.x.shape)
+    low, high = dense.min(axis=0) - WIDEST, dense.max(axis=0) + WIDEST
+    close = (view.x > low[0]) & (view.x < high[0]) & (view.y > low[1]) & (view.y < high[1])
+    if not close.any():
+        return best, place
+    part = tuple(slice(at[0], at[-1] + 1) for at in (np.flatnonzero(close.any(axis=1)), np.flatnonzero(close.any(axis=0))))
+    x, y, square, share = view.x[part], view.y[part], best[part], place[part]
     for n, ((ax, ay), (bx, by)) in enumerate(pairwise(dense)):
         dx, dy = bx - ax, by - ay
-        s = np.clip(((view.x - ax) * dx + (view.y - ay) * dy) / (dx * dx + dy * dy), 0, 1)
-        square = (view.x - ax - s * dx) ** 2 + (view.y - ay - s * dy) ** 2
-        nearer = square < best
-        best, place = np.where(nearer, square, best), np.where(nearer, (n + s) / (len(dense) - 1), place)
+        s = np.clip(((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy), 0, 1)
+        own = (x - ax - s * dx) ** 2 + (y - ay - s * dy) ** 2
+        nearer = own < square
+        square[nearer], share[nearer] = own[nearer], (n + s[nearer]) / (len(dense) - 1)
     return np.sqrt(best), place
 
 
@@ -353,7 +362,7 @@ def _nasolabial(view: _View, side: int) -> _Shape:
     distance, place = _along(view, line)
     outward, _ = _along(view, line + _offset(side, 0.07, 0.02))
     taper = _taper(place)
-    return _Shape(reach(distance, 0.12) * taper, reach(outward, 0.14) * taper, reach(distance, 0.17) * taper * view.lines)
+    return _Shape(reach(distance, 0.12) * taper, reach(outward, 0.14) * taper, reach(distance, WIDEST) * taper * view.lines)
 
 
 def _cheek(view: _View, side: int) -> _Shape:

@@ -7,7 +7,7 @@ goes is the table's (`configs/muscles.yaml`); the shapes are here.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import torch
@@ -36,6 +36,7 @@ from renderer.puppet.anatomy import (
     curve,
     half,
     nothing,
+    outline,
     place,
     which,
 )
@@ -49,12 +50,16 @@ HALF_MOUTH = 2.456
 """cm from the middle to a corner of the canonical face model's mouth: what goes inward does so in proportion."""
 NECK = 0.8
 """u below the jaw over which its motion ends."""
+LIPS_MIDDLE = (13, 14)
+"""Of the upper lip's inner edge and of the lower one's."""
+STEEPEST = 0.4
+"""Depth of a lip's middle below the corners, by half the mouth's width, up to which the lip slides along its line."""
 OVERLAP = 0.012
 """u by which lips that were open overlap once they are closed, so that nothing is left between them."""
 STAYS = 0.4
 """Share of a lip's way to the other that its outer edge does not go."""
-BESIDE = 0.35
-"""u beside the face over which the jaw's motion ends."""
+BESIDE = 0.1
+"""u beside the face over which its motion ends: collars, shoulders and hair stand still."""
 
 
 def jaw_ways(table: MuscleTable) -> tuple[Way, ...]:
@@ -76,17 +81,34 @@ def _forward(parts: Parts) -> Way:
 
 
 def joined(muscle: Muscle) -> Muscle:
-    """The same muscle with one field beyond the corners: there the upper side's above them, the lower side's below."""
+    """The same muscle with one field beyond the corners, there the upper side's above them, the lower side's below, that ends
+    beside the face."""
+
+    each = lru_cache(maxsize=2)(muscle)  # both sides are asked for, and want both
 
     def both(at: Place, anchors: Anchors, side: int) -> Weights:
-        own, other = muscle(at, anchors, side), muscle(at, anchors, LOWER if side == UPPER else UPPER)
+        own, other = each(at, anchors, side), each(at, anchors, LOWER if side == UPPER else UPPER)
         height = smooth(-0.08, 0.08, at.y - float(anchors.corners[:, 1].mean()))
         upper = height if side == UPPER else 1 - height  # the own side's part beyond the corners
         share = upper + (1 - upper) * smooth(1.05, 0.9, np.abs(at.t))
-        x, y, z = (b + share * (a - b) for a, b in zip(own, other, strict=True))
+        ends = smooth(BESIDE, 0.0, _beside(at, anchors))
+        x, y, z = ((b + share * (a - b)) * ends for a, b in zip(own, other, strict=True))
         return x, y, z
 
     return both
+
+
+@lru_cache(maxsize=1)
+def _beside(at: Place, anchors: Anchors) -> Field:
+    """u that points lie to the side of the face; below the mouth of one as wide as it is there, where the neck begins."""
+    ring = outline(anchors.points[:, :2])
+    top = int(np.argmax(ring[:-1, 1]))
+    once = np.roll(ring[:-1], -top, axis=0)
+    low = int(np.argmin(once[:, 1]))
+    level = np.maximum(at.y, float(anchors.corners[:, 1].mean()))
+    sides = [np.interp(level, way[:, 1], way[:, 0]) for way in (once[low::-1], np.concatenate([once[low:], once[:1]]))]
+    found: Field = np.maximum(np.minimum(*sides) - at.x, at.x - np.maximum(*sides)).clip(0)
+    return found
 
 
 def _along(at: Place, side: int) -> Field:
@@ -111,8 +133,7 @@ def _jaw(at: Place, anchors: Anchors, side: int) -> Field:
     # The lips' own weights end well below the nose, whatever the corners do.
     nose = float(anchors.points[UNDER_NOSE, 1] - anchors.corners[:, 1].mean())
     sides = 1 - 0.6 * smooth(0.5 * width, 0.98 * width, np.abs(at.x))
-    beside = smooth(width + BESIDE, width, np.abs(at.x))
-    return weight * sides * beside * away * away * smooth(-max(nose, 0.16), -0.02, level)
+    return weight * sides * away * away * smooth(-max(nose, 0.16), -0.02, level)
 
 
 def _beyond(at: Place, anchors: Anchors, side: int) -> Field:
@@ -139,13 +160,31 @@ def _opened(at: Place, parts: Parts) -> Weights:
 
 
 def jaw_sideways(sign: float, parts: Parts) -> Muscle:
+    """The lower lip drags the upper one along; each slides along its own line, so that closed lips stay closed."""
+
     @joined
     def muscle(at: Place, anchors: Anchors, side: int) -> Weights:
         weight = _jaw(at, anchors, side)
         x, y, _ = _aside(sign, parts)
-        return x * weight, y * weight, nothing(at)
+        if side == UPPER:
+            weight = weight + parts["upper"] * (1 - weight) * _lips(at, anchors, 0.16, 9.0, 1.6) * _along(at, UPPER)
+        lips = _lips(at, anchors, *((0.16, 9.0) if side == UPPER else (9.0, 0.3)), 1.2) * _beyond(at, anchors, side)
+        slid = x * weight * _slope(at, anchors, side, x * weight / 2)
+        return x * weight, y * weight + slid * lips, nothing(at)
 
     return muscle
+
+
+def _slope(at: Place, anchors: Anchors, side: int, ahead: Field) -> Field:
+    """How steeply a lip's line rises so many u farther on, were it a parabola from corner to corner; level at the corners."""
+    right, left = anchors.corners[:, 0]
+    half_width = (left - right) / 2
+    line = anchors.upper_edge if side == UPPER else anchors.lower_edge
+    middle = float(curve(line, np.array([(right + left) / 2]))[0])
+    depth = np.clip(anchors.corners[:, 1].mean() - middle, -STEEPEST * half_width, STEEPEST * half_width)
+    t = np.clip(at.t + ahead / half_width, -1, 1)
+    slope: Field = 2 * depth / half_width * t * (1 - t**4)
+    return slope
 
 
 def jaw_forward(parts: Parts) -> Muscle:
@@ -227,6 +266,12 @@ def _lips(at: Place, anchors: Anchors, above: float = 0.16, below: float = 0.30,
     up = smooth(above, 0.0, at.y - high)
     down = smooth(below, 0.0, low - at.y)
     return up * down * smooth(beside, 1.0, np.abs(at.t))
+
+
+def _half(at: Place, anchors: Anchors, sign: float) -> Field:
+    """As `anatomy.half`, of the lips: their middle is not the face's on a mouth that is seen from the side."""
+    middle = float(anchors.points[list(LIPS_MIDDLE), 0].mean())
+    return smooth(-0.11, 0.11, sign * (at.x - middle))
 
 
 def _line(anchors: Anchors, ids: tuple[int, ...]) -> Points:
@@ -350,8 +395,8 @@ def roll(rolled: int, parts: Parts) -> Muscle:
 
 
 def _thinner(at: Place, anchors: Anchors, side: int, taken: float) -> Field:
-    """How far up a lip goes that loses a share of its thickness."""
-    gone = taken * _thickness(at, anchors, side) * _from_edge(at, anchors, side) * at.middle
+    """How far up a lip goes that loses a share of its thickness, of which nothing is left at the corners."""
+    gone = taken * _thickness(at, anchors, side) * _from_edge(at, anchors, side) * np.clip(1 - at.t**6, 0, 1)
     way: Field = (-1 if side == UPPER else 1) * gone
     return way
 
@@ -370,7 +415,7 @@ def shrug_lower(parts: Parts) -> Muscle:
         chin = anchors.points[CHIN]
         low = _lips(at, anchors, 0.16, 0.45)
         rise = (cm(parts["lower up"]) if side == LOWER else cm(parts["upper up"])) * low * np.maximum(at.middle, 0.15)
-        boss = bell(at, chin[0], chin[1] + 0.14, 0.42, 1.2) if side == LOWER else nothing(at)
+        boss = bell(at, chin[0], chin[1] + 0.09, 0.42, 1.1) if side == LOWER else nothing(at)
         return nothing(at), np.maximum(rise, cm(parts["chin up"]) * boss), cm(parts["forward"]) * low
 
     return muscle
@@ -389,7 +434,7 @@ def shrug_upper(parts: Parts) -> Muscle:
 def press(sign: float, parts: Parts) -> Muscle:
     @joined
     def muscle(at: Place, anchors: Anchors, side: int) -> Weights:
-        lips = _lips(at, anchors, 0.14, 0.16) * half(at, sign)
+        lips = _lips(at, anchors, 0.14, 0.16) * _half(at, anchors, sign)
         corner = anchors.corners[which(sign)]
         tight = bell(at, corner[0], corner[1], 0.3) * half(at, sign)
         thinner = _thinner(at, anchors, side, parts["squeezed"])
@@ -403,7 +448,7 @@ def lower_down(sign: float, parts: Parts) -> Muscle:
     def muscle(at: Place, anchors: Anchors, side: int) -> Weights:
         if side == UPPER:
             return nothing(at), nothing(at), nothing(at)
-        lips = _lips(at, anchors, 0.2, 0.36) * half(at, sign)
+        lips = _lips(at, anchors, 0.2, 0.36) * _half(at, anchors, sign)
         weight = lips * np.clip(at.middle * 1.25, 0, 1)
         return sign * cm(parts["out"]) * weight, -cm(parts["down"]) * weight, nothing(at)
 
@@ -415,7 +460,7 @@ def upper_up(sign: float, parts: Parts) -> Muscle:
     def muscle(at: Place, anchors: Anchors, side: int) -> Weights:
         if side == LOWER:
             return nothing(at), nothing(at), nothing(at)
-        lips = _lips(at, anchors, 0.3, 0.2) * half(at, sign)
+        lips = _lips(at, anchors, 0.3, 0.2) * _half(at, anchors, sign)
         fold = bell(at, sign * 0.24, float(anchors.points[WINGS[0], 1]) - 0.08, 0.34) * half(at, sign)
         weight = lips * np.clip(at.middle * 1.25, 0, 1)
         return nothing(at), np.maximum(cm(parts["up"]) * weight, cm(parts["fold up"]) * fold), nothing(at)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from renderer.puppet.anatomy import FACE_OVAL
+from renderer.puppet.pixels import Picture, alike, chosen, weighed
 
 LEVELS = (0.08, 0.92)
 """Parts of the matte that count as nothing and as all: networks seldom say 0 or 1."""
@@ -56,7 +57,6 @@ pets, hats and hands are, of a person whose background was taken away; judgement
 CRUMBS = 0.008
 """u: irregularities of the edge up to about twice this are smoothed; a painting's canvas and cracks make them."""
 
-Picture = NDArray[np.float32]
 Matte = NDArray[np.float32]
 
 
@@ -124,7 +124,7 @@ def reach(picture: Picture, alpha: Matte, matte: Matte, u: float) -> NDArray[np.
     own = spread(picture, (alpha >= SURE).astype(np.float32), 0.03 * u)
     behind = spread(picture, 1 - (rim | found).astype(np.float32), 0.05 * u)
     across = own - behind
-    like = ((picture - behind) * across).sum(axis=2) / ((across**2).sum(axis=2) + 1e-3)
+    like = alike(picture - behind, across) / (alike(across, across) + np.float32(1e-3))
     return found | cv2.morphologyEx((rim & (like > 0.2)).astype(np.uint8), cv2.MORPH_CLOSE, _disc(0.02 * u)).astype(bool)
 
 
@@ -164,11 +164,12 @@ def strands(picture: Picture, alpha: Matte, u: float) -> tuple[Matte, NDArray[np
     )
     quiet, behind = _resized(quiet, width, height), _resized(plain, width, height)
     across = _resized(own, width, height) - behind
-    length = (across**2).sum(axis=2)
+    length = alike(across, across)
     off = picture - behind
-    like = (off * across).sum(axis=2) / (length + 1e-4)
-    beside = np.sqrt(np.maximum((off**2).sum(axis=2) - like**2 * length, 0))
-    share = _smooth(*ALIKE, like) * _smooth(0.6, 1.2, np.sqrt(length) / PLAIN) * _smooth(1.0, 0.5, beside / PLAIN)
+    like: Matte = alike(off, across) / (length + np.float32(1e-4))
+    beside: Matte = np.divide(np.sqrt(np.maximum(alike(off, off) - like**2 * length, 0)), np.float32(PLAIN))
+    apart: Matte = np.divide(np.sqrt(length), np.float32(PLAIN))
+    share = _smooth(*ALIKE, like) * _smooth(0.6, 1.2, apart) * _smooth(1.0, 0.5, beside)
     share = np.where(person == 0, share * quiet, 0).astype(np.float32)
     # What is not thin is something else of that colour.
     thin = share * (cv2.morphologyEx((share > 0.2).astype(np.uint8), cv2.MORPH_OPEN, _disc(THIN * u)) == 0)
@@ -203,18 +204,22 @@ def own_colours(picture: Picture, alpha: Matte, plate: Picture, u: float) -> Pic
         return picture.copy()
     near = spread(picture, sure.astype(np.float32), 0.02 * u)
     size = np.ones((2 * max(1, round(0.06 * u)) + 1,) * 2, np.uint8)  # a square is quicker than a disc
-    low = cv2.erode(np.where(sure[..., None] > 0, picture, np.float32(2)), size)
-    high = cv2.dilate(np.where(sure[..., None] > 0, picture, np.float32(-1)), size)
-    unknown = high < low
-    low, high = np.where(unknown, near, low) - SLACK, np.where(unknown, near, high) + SLACK
-    cover = alpha[..., None]
-    believed = _smooth(*TRUST, cover) / np.maximum(cover, TRUST[0])
-    unmixed = near + believed * (picture - cover * near - (1 - cover) * plate)
+    inside = sure > 0
+    low = cv2.erode(chosen(inside, picture, np.full_like(picture, 2)), size)
+    high = cv2.dilate(chosen(inside, picture, np.full_like(picture, -1)), size)
+    # Far from all that is sure there is no range.
+    unknown = high[..., 0] < low[..., 0]
+    low, high = chosen(unknown, near, low), chosen(unknown, near, high)
+    low -= np.float32(SLACK)
+    high += np.float32(SLACK)
+    believed: Matte = np.divide(_smooth(*TRUST, alpha), np.maximum(alpha, np.float32(TRUST[0])))
+    unmixed = near + weighed(picture - plate - weighed(near - plate, alpha), believed)
     limited = np.clip(unmixed, np.maximum(low, 0), np.minimum(high, 1))
     deep = cv2.distanceTransform((alpha >= 1).astype(np.uint8), cv2.DIST_L2, 5) / np.float32(u)
-    rim = _smooth(RIM + 0.01, 0.5 * RIM, deep)[..., None]
-    found: Picture = np.where(rim > 0, rim * limited + (1 - rim) * picture, picture).astype(np.float32)
-    return found
+    rim = _smooth(RIM + 0.01, 0.5 * RIM, deep)
+    mixed = weighed(limited, rim)
+    mixed += weighed(picture, 1 - rim)
+    return chosen(rim > 0, mixed, picture)
 
 
 def spread(picture: Picture, known: Matte, radius: float) -> Picture:
@@ -232,31 +237,32 @@ def spread(picture: Picture, known: Matte, radius: float) -> Picture:
         # Nothing finer than the first step comes out of it.
         size = (max(1, width // coarse), max(1, height // coarse))
         weight = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
-        mean = cv2.resize(picture * known[..., None], size, interpolation=cv2.INTER_AREA) / np.maximum(weight, 1e-6)[..., None]
+        mean = _divided(cv2.resize(weighed(picture, known), size, interpolation=cv2.INTER_AREA), weight)
         return _resized(spread(mean, weight, radius / coarse), width, height)
     result = np.zeros_like(picture)
     left = np.ones_like(known)
-    values = picture * known[..., None]
-    weights = known
-    step = 0
+    values = weighed(picture, known)
+    sigma = max(radius, 0.8)
     while True:
-        sigma = max(radius, 0.8) * 2**step
         shrink = max(1, int(sigma / 2))
         size = (max(1, width // shrink), max(1, height // shrink))
         blur = max(sigma / shrink, 0.6)
-        small = _blurred(cv2.resize(values, size, interpolation=cv2.INTER_AREA), blur)
-        weight = _blurred(cv2.resize(weights, size, interpolation=cv2.INTER_AREA), blur)
-        small = _resized(small / np.maximum(weight, 1e-6)[..., None], width, height)
-        weight = _resized(weight, width, height)
-        share = left * _smooth(0.02, 0.2, weight)
-        result += share[..., None] * small
-        left = left - share
-        step += 1
+        weight = _blurred(cv2.resize(known, size, interpolation=cv2.INTER_AREA), blur)
+        mean = _divided(_blurred(cv2.resize(values, size, interpolation=cv2.INTER_AREA), blur), weight)
+        share = left * _smooth(0.02, 0.2, _resized(weight, width, height))
+        result += weighed(_resized(mean, width, height), share)
+        left -= share
         if sigma > max(height, width) or float(left.max()) < 1e-3:
             break
+        sigma *= 2
     mean = values.sum(axis=(0, 1)) / max(float(known.sum()), 1e-6)
-    filled: Picture = result + left[..., None] * mean.astype(np.float32)
-    return filled
+    if left.any():
+        result += left[..., None] * mean.astype(np.float32)
+    return result
+
+
+def _divided(values: Picture, weight: Matte) -> Picture:
+    return weighed(values, np.reciprocal(np.maximum(weight, np.float32(1e-6))))
 
 
 def _blurred(values: Any, sigma: float) -> Picture:

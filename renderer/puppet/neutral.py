@@ -79,7 +79,7 @@ much at 1. How far brows can come down is measured where they do (see `brows`)."
 
 EASED: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
-        "mouthSmile": (0.65, 0.45),  # cheeks and folds keep some of the smile, which level corners would contradict
+        "mouthSmile": (0.95, 0.8),  # cheeks and folds keep some of the smile, which corners that hang would contradict
         "jawOpen": (0.9, 0.5),  # beyond that the skin between lip and nose would be pushed together; the lips do the rest
         "browDown": (0.6, 0.5),  # some brows are low by nature
         "browInnerUp": (0.6, 0.5),
@@ -97,6 +97,9 @@ BY_JAW = 0.4
 """Of the gap between the lips: what the jaw closes at least, so that the upper lip is not all drawn over the teeth."""
 ROUNDED = 0.4
 """Of a smile that is taken back: how much the lips round, which it has stretched thin."""
+LEVELLED = 0.3
+"""The same: how much the corners are drawn down besides. Lips that close over teeth meet along a curve between the upper edge
+and the lower one, which sags more than the smile has raised the corners; and they part along it again."""
 LEAST = 0.002
 """Of a channel's unit: less is not worth moving anything for."""
 ASIDE = 0.75
@@ -261,6 +264,8 @@ def relaxing(found: Neutral) -> dict[str, float]:
         given[f"eyeWide{side}"] += OPENS * found.expression.get(f"eyeBlink{side}", 0.0)
     given.update(_closing(found, given["jawOpen"]))
     given["mouthPucker"] = -ROUNDED * given["mouthSmileLeft"]
+    for side in SIDES:
+        given[f"mouthFrown{side}"] = -LEVELLED * given[f"mouthSmile{side}"]
     for name, sure, angle in zip(("eyeYaw", "eyePitch"), (SURE_YAW, SURE_PITCH), found.gaze, strict=True):
         back = float(np.sign(angle)) * min(AVERTED, max(0.0, abs(angle) - sure))
         given.update({f"{name}{side}": -back for side in SIDES})

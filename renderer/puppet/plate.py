@@ -17,6 +17,7 @@ from scipy.sparse.linalg import spsolve
 from torch import Tensor
 
 from renderer.puppet.matte import own_colours, reach, spread, strands
+from renderer.puppet.pixels import Picture, chosen, farthest, thrice, weighed
 from renderer.puppet.quilt import quilted
 
 COARSE = 96
@@ -41,8 +42,6 @@ LAGGING = 0.7
 """Share of the head's motion below which something belongs to the neck and the body."""
 SLOPE = 0.75
 """Change per pixel of a bicubic sample by half the difference of its neighbours, as torch interpolates."""
-
-Picture = NDArray[np.float32]
 
 
 def taken_apart(
@@ -69,12 +68,12 @@ def taken_apart(
     hidden = (reach(picture, alpha, matte, u) & ~stays) | (hair & (follow > MOVES))
     plate = backdrop(picture, hidden, follow, u)
     own = own_colours(picture, alpha, plate, u)
-    cover = alpha[..., None]
-    person = np.concatenate([own, cover], axis=2)
-    lacking = picture - (plate + cover * (own - plate))
-    across = cv2.filter2D(lacking, -1, np.array([[-SLOPE, 0, SLOPE]]), borderType=cv2.BORDER_REPLICATE)
-    down = cv2.filter2D(lacking, -1, np.array([[-SLOPE], [0], [SLOPE]]), borderType=cv2.BORDER_REPLICATE)
-    return person, plate, np.concatenate([lacking, across, down], axis=2).astype(np.float32)
+    person = cv2.merge([own, alpha])
+    lacking = picture - (plate + weighed(own - plate, alpha))
+    change, none = np.array([-SLOPE, 0, SLOPE]), np.ones(1)
+    across = cv2.sepFilter2D(lacking, -1, change, none, borderType=cv2.BORDER_REPLICATE)
+    down = cv2.sepFilter2D(lacking, -1, none, change, borderType=cv2.BORDER_REPLICATE)
+    return person, plate, cv2.merge([lacking, across, down])
 
 
 def backdrop(picture: Picture, hidden: NDArray[np.bool_], follow: NDArray[np.float32], u: float) -> Picture:
@@ -91,7 +90,7 @@ def backdrop(picture: Picture, hidden: NDArray[np.bool_], follow: NDArray[np.flo
     grain = _grain(picture, hidden)
     if hidden.all():
         # Nothing is known: the portrait itself, far out of focus.
-        return np.clip(cv2.GaussianBlur(picture, (0, 0), 0.5 * u) + grain, 0, 1).astype(np.float32)
+        return np.clip(cv2.GaussianBlur(picture, (0, 0), 0.5 * u) + thrice(grain), 0, 1).astype(np.float32)
     light = _light(picture, hidden, u)
     depth = cv2.distanceTransform(hidden.astype(np.uint8), cv2.DIST_L2, 5) / np.float32(u)
     things, sharp = (
@@ -99,11 +98,9 @@ def backdrop(picture: Picture, hidden: NDArray[np.bool_], follow: NDArray[np.flo
     )
     share = _step_up(follow, 0, MOVES) * (1 - _step_up(depth, *DEEP)) * things * hidden
     large, fine = quilted(picture, hidden, share > 0, light, u)
-    share, sharp = share[..., None], sharp[..., None]
-    made = large + sharp * (fine - large)
-    filled = light + share * (made - light) + (1 - share * sharp) * grain
-    behind: Picture = np.where(hidden[..., None], np.clip(filled, 0, 1), picture).astype(np.float32)
-    return behind
+    made = large + weighed(fine - large, sharp)
+    filled = light + weighed(made - light, share) + thrice((1 - share * sharp) * grain)
+    return chosen(hidden, np.clip(filled, 0, 1, out=filled), picture)
 
 
 def _detail(picture: Picture, hidden: NDArray[np.bool_], light: Picture, u: float) -> tuple[Picture, Picture]:
@@ -112,15 +109,13 @@ def _detail(picture: Picture, hidden: NDArray[np.bool_], light: Picture, u: floa
     height, width = hidden.shape
     size = (max(1, round(width / shrink)), max(1, round(height / shrink)))
     close = cv2.blur(picture, (2 * max(1, round(0.06 * u)) + 1,) * 2)
-    both = np.stack([np.abs(close - light).max(axis=2), np.abs(picture - close).max(axis=2)], axis=2)
+    both = (farthest(close, light), farthest(picture, close))
     # The edge itself mixes with the person.
     seen = cv2.erode((~hidden).astype(np.uint8), np.ones((3, 3), np.uint8), iterations=max(1, round(0.06 * u)))
     weight = cv2.resize(seen.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     # What is half a u away counts too: a flag is plain between its stripes.
-    small, weight = (
-        cv2.GaussianBlur(values, (0, 0), AROUND * u / shrink)
-        for values in (cv2.resize(both * seen[..., None], size, interpolation=cv2.INTER_AREA), weight)
-    )
+    reduced = [cv2.resize(one * seen, size, interpolation=cv2.INTER_AREA) for one in both]
+    small, weight = (cv2.GaussianBlur(values, (0, 0), AROUND * u / shrink) for values in (cv2.merge(reduced), weight))
     small /= np.maximum(weight, 1e-6)[..., None]
     found = cv2.resize(spread(small, weight, 0.3 * u / shrink), (width, height), interpolation=cv2.INTER_LINEAR)
     return found[..., 0], found[..., 1]
@@ -162,7 +157,7 @@ def _light(picture: Picture, hidden: NDArray[np.bool_], u: float) -> Picture:
     size = (-(-width // shrink), -(-height // shrink))
     seen = 1 - hidden.astype(np.float32)
     weight = cv2.resize(seen, size, interpolation=cv2.INTER_AREA)
-    small = cv2.resize(picture * seen[..., None], size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(weighed(picture, seen), size, interpolation=cv2.INTER_AREA)
     # Averages of what is seen close by, so that one odd pixel at the edge leaves no streak.
     blur = max(0.1 * u / shrink, 0.8)
     around = cv2.GaussianBlur(weight, (0, 0), blur)
@@ -201,14 +196,14 @@ def _light(picture: Picture, hidden: NDArray[np.bool_], u: float) -> Picture:
 
 
 def _grain(picture: Picture, hidden: NDArray[np.bool_]) -> Picture:
-    """Noise as fine and as strong as the picture's own, [height, width, 1]."""
-    grey = picture.mean(axis=2)
+    """Noise as fine and as strong as the picture's own, [height, width]."""
+    grey = cv2.transform(picture, np.full((1, 3), 1 / 3, np.float32))
     detail = grey - cv2.GaussianBlur(grey, (0, 0), 1.5)
     seen = detail[~hidden]
     strength = float(np.median(np.abs(seen))) / 0.6745 if seen.size else 0.0  # of a normal distribution
     noise = np.random.default_rng(0).standard_normal(grey.shape).astype(np.float32)
     noise = cv2.GaussianBlur(noise, (0, 0), 0.8)
-    scaled: Picture = noise[..., None] * np.float32(strength / max(float(noise.std()), 1e-6))
+    scaled: Picture = noise * np.float32(strength / max(float(noise.std()), 1e-6))
     return scaled
 
 

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from renderer.puppet.pixels import Picture, chosen, thrice, weighed
+
 LEVELS = ((6.0, 4), (10.0, 3), (16.0, 2))
 """Pixels of a u in each copy, and how often it is gone through; more changes nothing that was seen."""
 PIECE = 5
@@ -35,7 +37,6 @@ DOUBT = 1.25
 """By how much what is a pixel deeper in counts less: what is missing is filled from its edge."""
 AT_ONCE = 512
 
-Picture = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 
@@ -55,18 +56,19 @@ def quilted(picture: Picture, hidden: Mask, wanted: Mask, start: Picture, u: flo
     """
     height, width = hidden.shape
     seen = 1 - hidden.astype(np.float32)
-    guess = np.where(hidden[..., None], start, picture)
+    guess = chosen(hidden, start, picture)
+    visible, asked = weighed(picture, seen), wanted.astype(np.float32)
     first = True
     for unit, rounds in LEVELS:
         scale = min(1.0, unit / u)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         weight = cv2.resize(seen, size, interpolation=cv2.INTER_AREA)
         missing = weight < 0.5
-        need = missing & (cv2.resize(wanted.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0)
+        need = missing & (cv2.resize(asked, size, interpolation=cv2.INTER_AREA) > 0)
         sources = _sources(missing)
         if not need.any() or not len(sources):
             continue
-        known = cv2.resize(picture * seen[..., None], size, interpolation=cv2.INTER_AREA)
+        known = cv2.resize(visible, size, interpolation=cv2.INTER_AREA)
         small = np.where(missing[..., None], cv2.resize(guess, size, interpolation=cv2.INTER_AREA), 0)
         small += np.where(missing[..., None], 0, known / np.maximum(weight, 1e-6)[..., None])
         deep = cv2.distanceTransform(missing.astype(np.uint8), cv2.DIST_L2, 5)
@@ -153,10 +155,13 @@ def _nearest(
     among = np.concatenate([pieces, sources * near], axis=1).astype(np.float32)
     half_square = (among**2).sum(axis=1) / 2
     found = np.empty(len(targets), np.int64)
+    likeness = np.empty((AT_ONCE, len(among)), np.float32)  # once: new memory takes longer than what is done in it
     for first in range(0, len(targets), AT_ONCE):
         part = targets[first : first + AT_ONCE]
         wanted = np.concatenate([own[part[:, 0], part[:, 1]].reshape(len(part), -1), part * near], axis=1).astype(np.float32)
-        found[first : first + AT_ONCE] = (wanted @ among.T - half_square).argmax(axis=1)
+        own_likeness = np.matmul(wanted, among.T, out=likeness[: len(part)])
+        own_likeness -= half_square
+        found[first : first + AT_ONCE] = own_likeness.argmax(axis=1)
     return found
 
 
@@ -226,17 +231,19 @@ def _shown(
     )
     top, left = np.floor(down).astype(np.int64), np.floor(across).astype(np.int64)
     y, x = places[0][:, None], places[1]
+    planes = offsets[..., 1] * np.float32(pixel[1]), offsets[..., 0] * np.float32(pixel[0]), offsets[..., 2]
     made = np.zeros_like(guess)
     sure = np.zeros(guess.shape[:2], np.float32)
     for i in (0, 1):
         for j in (0, 1):
-            node = offsets[np.ix_(np.clip(top + i, 0, rows - 1), np.clip(left + j, 0, columns - 1))]
-            share = _eased(1 - np.abs(down - top - i))[:, None] * _eased(1 - np.abs(across - left - j)) * node[..., 2]
-            to_x, to_y = x + node[..., 1] * np.float32(pixel[1]), y + node[..., 0] * np.float32(pixel[0])
-            seen = cv2.remap(picture, to_x, to_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-            made += share[..., None] * seen
+            at = np.ix_(np.clip(top + i, 0, rows - 1), np.clip(left + j, 0, columns - 1))
+            aside, away, known = (plane[at] for plane in planes)
+            high, wide = (_eased(1 - np.abs(one)).astype(np.float32) for one in (down - top - i, across - left - j))
+            share = high[:, None] * wide * known
+            seen = cv2.remap(picture, x + aside, y + away, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+            made += weighed(seen, share)
             sure += share
-    made = np.where(sure[..., None] > 0.3, made / np.maximum(sure, 1e-6)[..., None], guess)
+    made = chosen(sure > 0.3, cv2.divide(made, thrice(np.maximum(sure, np.float32(1e-6)))), guess)
     # Its light is that of the small copy: where two pieces meet, no edge is left.
     return np.clip(made + cv2.blur(guess - made, (2 * int(PITCH * pixel[1]) + 1, 2 * int(PITCH * pixel[0]) + 1)), 0, 1)
 

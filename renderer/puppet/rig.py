@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, is_dataclass, replace
 from dataclasses import fields as fields_of
 from types import MappingProxyType
@@ -29,6 +30,7 @@ from renderer.puppet.matte import firm
 from renderer.puppet.mouth import Mouth, find_mouth
 from renderer.puppet.muscles import fields
 from renderer.puppet.neutral import Acting, acting, hints, neutral, reach
+from renderer.puppet.pixels import farthest
 from renderer.puppet.plate import taken_apart
 from renderer.puppet.ranges import ranges
 from renderer.puppet.sampling import coarser, finer
@@ -179,14 +181,18 @@ def build_rig(
     share = np.pad(cv2.blur(alpha, (cell, cell)), (0, 1), mode="edge")[::cell, ::cell].astype(np.float64)
     head = head_map(frame, mesh, x, y, share, bounds)
     follow = upsampled(head.follow[None, None], grid)[0, 0].numpy()
-    person, plate, rest = taken_apart(colours, cut_out, alpha, follow, u)
-    mouth = find_mouth(colours, mesh, frame)
-    face_lattice, basis = _basis(frame, mesh, head, head_lattice, mouth)
     irises, contours = placed(face.irises), placed(face.contours)
+    # What does not need each other is prepared at the same time: most of it keeps one core alone busy.
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        skin = beside.submit(_skin, colours, frame, mesh, head, head_lattice)
+        person, plate, rest = taken_apart(colours, cut_out, alpha, follow, u)
+        cover, kept_rest = _settled(person, colours, rest, grid)
+        del rest  # the largest of all
+        mouth, (face_lattice, basis), folds = skin.result()
+        first = beside.submit(find_eye, 0, person[..., :3], mesh, irises[0], contours[0], frame)
+        second = find_eye(1, person[..., :3], mesh, irises[1], contours[1], frame)
+        eyes = first.result(), second
     found = neutral(face)
-    folds = find_folds(colours, frame, mesh, head, head_lattice, (face_lattice, basis))
-    solid = (person[..., 3] == 1) & (person[..., :3] == colours).all(axis=2) & (np.abs(rest).max(axis=2) < ROUNDING)
-    near = (person[..., 3] > 0) | rest.any(axis=2)
     return PuppetRig(
         picture=picture,
         matte=matte,
@@ -199,18 +205,15 @@ def build_rig(
         still=grid.cut(_planes(colours[..., : 3 if factor > 1 else 0])),
         source=finer(person),
         plate=grid.cut(_planes(plate)),
-        rest=grid.compact(_planes(rest * (np.abs(rest).max(axis=2, keepdims=True) >= ROUNDING))),
-        cover=Cover.of(near, solid, cell),
+        rest=kept_rest,
+        cover=cover,
         head_lattice=head_lattice,
         head=head,
         face_lattice=face_lattice,
         basis=basis,
         acting=acting(found, relaxed=relaxed),
         mouth=mouth,
-        eyes=(
-            find_eye(0, person[..., :3], mesh, irises[0], contours[0], frame),
-            find_eye(1, person[..., :3], mesh, irises[1], contours[1], frame),
-        ),
+        eyes=eyes,
         folds=folds,
         u=u,
         notes=() if relaxed else hints(found),
@@ -271,8 +274,29 @@ def _canvas(part: NDArray[Any], grid: Grid) -> NDArray[Any]:
 
 
 def _planes(layer: NDArray[np.float32]) -> Tensor:
-    """[1, channels, height, width] of [height, width, channels]."""
-    return torch.from_numpy(layer).permute(2, 0, 1)[None].contiguous()
+    """[1, channels, height, width] of [height, width, channels]; the same memory."""
+    return torch.from_numpy(layer).permute(2, 0, 1)[None]
+
+
+def _settled(
+    person: NDArray[np.float32], colours: NDArray[np.float32], rest: NDArray[np.float32], grid: Grid
+) -> tuple[Cover, Compact]:
+    """Where the person is, and what layers that are put together again lack by more than rounding."""
+    height, width = rest.shape[:2]
+    off = cv2.reduce(cv2.absdiff(rest.reshape(height * width, -1), 0.0), 1, cv2.REDUCE_MAX).reshape(height, width)
+    alpha = cv2.extractChannel(person, 3)
+    same = farthest(cv2.cvtColor(person, cv2.COLOR_BGRA2BGR), colours) == 0
+    cover = Cover.of((alpha > 0) | (off > 0), (alpha == 1) & same & (off < ROUNDING), grid.cell)
+    return cover, grid.compact(_planes(rest), torch.from_numpy(off >= ROUNDING)[None, None])
+
+
+def _skin(
+    colours: NDArray[np.float32], frame: HeadFrame, mesh: NDArray[np.float64], head: HeadMap, head_lattice: Lattice
+) -> tuple[Mouth, tuple[Lattice, Tensor], Folds]:
+    """The mouth, how muscles move skin, and what light and shade come with that."""
+    mouth = find_mouth(colours, mesh, frame)
+    moved = _basis(frame, mesh, head, head_lattice, mouth)
+    return mouth, moved, find_folds(colours, frame, mesh, head, head_lattice, moved)
 
 
 def _basis(

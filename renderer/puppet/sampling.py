@@ -36,18 +36,21 @@ def finer(layer: NDArray[np.float32]) -> Tensor:
     weights = np.concatenate([side[::-1], side]) / (2 * side.sum())
     height, width = layer.shape[:2]
     filled = np.empty((4, 2 * height - 1, 2 * width - 1), np.float32)
-    for plane, values, filters in zip(filled, np.moveaxis(layer, 2, 0), [weights] * 3 + [np.array(OPAQUE)], strict=True):
-        plane[::2, ::2] = values
-        plane[::2, 1::2] = _between(values, filters[None])[:, :-1]
-        plane[1::2] = _between(np.ascontiguousarray(plane[::2]), filters[:, None])[:-1]
-    return torch.from_numpy(filled)[None].clamp_(0, 1)
+    for plane, values, filters in zip(filled, cv2.split(layer), [weights] * 3 + [np.array(OPAQUE)], strict=True):
+        between = _between(values, filters, across=True)
+        plane[::2, ::2], plane[::2, 1::2] = values, between[:, :-1]
+        plane[1::2, ::2] = _between(values, filters, across=False)[:-1]
+        plane[1::2, 1::2] = _between(between, filters, across=False)[:-1, :-1]
+        np.clip(plane, 0, 1, out=plane)
+    return torch.from_numpy(filled)[None]
 
 
-def _between(values: NDArray[np.float32], weights: NDArray[np.float64]) -> NDArray[np.float32]:
-    """What lies half-way from each of the values [height, width] to the next, along the axis that weights have."""
-    anchor = weights.shape[1] // 2 - (weights.shape[1] > 1), weights.shape[0] // 2 - (weights.shape[0] > 1)
-    found = cv2.filter2D(np.ascontiguousarray(values), -1, weights, anchor=anchor, borderType=cv2.BORDER_REPLICATE)
-    return found.astype(np.float32, copy=False)
+def _between(values: NDArray[np.float32], weights: NDArray[np.float64], *, across: bool) -> NDArray[np.float32]:
+    """What lies half-way from each of the values [height, width] to the next, to the right or down."""
+    middle, none = len(weights) // 2 - 1, np.ones(1)
+    to_right, down = (weights, none) if across else (none, weights)
+    anchor = (middle, 0) if across else (0, middle)
+    return np.asarray(cv2.sepFilter2D(values, -1, to_right, down, anchor=anchor, borderType=cv2.BORDER_REPLICATE), np.float32)
 
 
 def coarser(layer: Tensor) -> Tensor:

@@ -27,8 +27,8 @@ Colours = NDArray[np.floating]
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 SHADOW = 0.05
 """u below the upper lip over which its shadow ends; judgement."""
-SHADOWED = 0.55
-"""Light at the upper lip's edge."""
+SHADOWED = 0.75
+"""Light at the upper lip's edge; judgement: with less, the narrow band of teeth below a lip at ease is all grey."""
 ROWS = 64
 """Rows in which an opening is looked at."""
 BELOW = 0.1

@@ -63,7 +63,7 @@ class Grid:
         return self._parts(layer).flatten(0, 1).contiguous()
 
     def compact(self, layer: Tensor, kept: Tensor) -> Compact:
-        """The squares of a layer [1, channels, height, width] with what is kept of it, bool [1, 1, height, width]; 0 elsewhere."""
+        """A layer [1, channels, height, width] with only what is kept of it: bool [1, 1, height, width]."""
         keeping = self.cut(kept)
         filled = keeping.flatten(1).any(dim=1)
         squares = self._parts(layer)[filled.unflatten(0, (self.rows, self.columns))] * keeping[filled]
