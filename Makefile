@@ -21,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env packages format lint types models test test-fast proofs check-deep fuzz fire arbitrary inference demo docs bench clean
+.PHONY: help env packages format lint types models test test-fast proofs check-deep fuzz fire arbitrary inference demo gallery docs bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -94,6 +94,10 @@ demo: $(READY)  ## animate the sample portrait: out/demo.mp4, its contact sheet 
 	$(BIN)/python -m renderer.sample out/portrait.png
 	$(BIN)/textuportray animate out/portrait.png "$(DEMO)" --seconds 9 -o out/demo.mp4 --sheet out/demo.png
 	@echo "wrote out/demo.mp4 (the video), out/demo.png (its pictures at a glance) and out/demo.take/ (how it came about)"
+
+gallery: $(READY)  ## render every gesture and emotion on the sample portrait anew: docs/gallery.md and its pictures
+	$(BIN)/textuportray models pull
+	PYTHONPATH=. $(BIN)/python docs/strips.py
 
 docs: $(READY)  ## write the generated parts of the documentation anew
 	PYTHONPATH=. $(BIN)/python docs/generate.py

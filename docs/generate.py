@@ -1,7 +1,7 @@
 """Write the generated parts of the documentation anew; `make docs` runs it.
 
-What the parts say is made in `protocol.documentation`; the conversation in the README is what the program prints. A test
-compares the result with the files.
+What the parts say is made in `protocol.documentation`; the conversation in the README is what the program prints; the page of
+the gallery is made in `docs.strips`, its pictures by `make gallery`. A test compares the result with the files.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from configs.loading import builtin, parse_yaml_model, read_text
+from configs.tables import build, read_texts
+from docs import strips
 from protocol.documentation import filled, schemas, sections
 from protocol.rules import RuleSet
 from tests.mutations import MUTATIONS
@@ -28,6 +30,7 @@ def documents() -> dict[Path, str]:
     parts = {**sections(rules), "conversation": conversation(), "mistakes": mistakes()}
     names = ("README.md", "docs/protocol.md", "docs/checking.md")
     pages = {ROOT / name: filled((ROOT / name).read_text(encoding="utf-8"), parts) for name in names}
+    pages[strips.PAGE] = strips.page(build(read_texts()))
     return pages | {ROOT / f"docs/schemas/{name}.schema.json": text for name, text in schemas().items()}
 
 
