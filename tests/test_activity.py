@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 from protocol.channels import INDEX, NAMES
 from renderer.interface import Backdrop
 from renderer.puppet.activity import Activity, activity
-from renderer.puppet.puppet import Puppet
+from renderer.puppet.puppet import Puppet, _parts, _single_threads
 from renderer.puppet.render import paint
 from renderer.puppet.rig import PuppetRig, build_rig
 from renderer.puppet.tiles import Tiles
@@ -79,6 +81,19 @@ def test_frames_do_not_depend_on_how_many_threads_there_are(backdrop, rig: Puppe
     alone = Puppet({}).render(rig, rows, backdrop)
     monkeypatch.setattr("torch.get_num_threads", lambda: 3)
     assert np.array_equal(Puppet({}).render(rig, rows, backdrop), alone)
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(0, []), (1, [1]), (4, [2, 2]), (16, [4] * 4), (7, [4, 3]), (25, [5] * 5)])
+def test_threads_have_alike_much_to_do(count: int, sizes: list[int]):
+    assert [part.stop - part.start for part in _parts(count, 6, 2)] == sizes
+
+
+def test_threads_of_the_puppet_leave_those_of_others_alone():
+    before = torch.get_num_threads()
+    with _single_threads(3) as pool:
+        assert {pool.submit(torch.get_num_threads).result() for _ in range(9)} == {1}
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(torch.get_num_threads).result() == before
 
 
 def test_an_error_in_a_thread_is_told(rig: PuppetRig, monkeypatch):

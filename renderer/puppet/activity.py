@@ -20,7 +20,7 @@ from renderer.puppet.lattice import Lattice
 from renderer.puppet.tiles import Grid, Some, Tiles
 
 TAPS = 2
-"""Pixels beyond a place that a cubic sample takes into account."""
+"""Pixels beyond a place that a sample of alpha takes into account (`sampling.OPAQUE`)."""
 ROUNDING = 1e-4
 """What a map's ones lack between nodes by rounding alone."""
 APART = 0.5

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from threading import Barrier
 
 import numpy as np
 import torch
@@ -72,7 +73,7 @@ class Puppet:
         else:
             made = partial(_cut_out, rig, self._device, self._standing(rig), backdrop)
         at_once = _at_once(rig, self._device.type, self._threads)
-        parts = [slice(first, min(first + at_once, len(motion))) for first in range(0, len(motion), at_once)]
+        parts = _parts(len(motion), at_once, self._threads)
 
         def render(part: slice) -> None:
             # Always as many as fit: how sums are split up may depend on how many rows there are. A face at rest costs next to
@@ -91,7 +92,7 @@ class Puppet:
         if self._threads == 1 or len(parts) < 2:
             return map(render, parts)
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(self._threads, "puppet", initializer=torch.set_num_threads, initargs=(1,))
+            self._pool = _single_threads(self._threads)
         return self._pool.map(render, parts)
 
     def packed(self, rig: PuppetRig) -> PuppetRig:
@@ -116,6 +117,31 @@ def _at_once(rig: PuppetRig, device: str, threads: int) -> int:
     """How many frames each of some threads computes together."""
     room = PIXELS_AT_ONCE.get(device, 0) // (rig.grid.width * rig.grid.height * threads)
     return max(1, min(FRAMES_AT_ONCE.get(device, 1), room))
+
+
+def _parts(count: int, at_once: int, threads: int) -> list[slice]:
+    """So many frames in parts of no more than can be computed at once, as many for each thread."""
+    if not count:
+        return []
+    turns = -(-count // (at_once * threads))
+    size = -(-count // (turns * threads))
+    return [slice(first, min(first + size, count)) for first in range(0, count, size)]
+
+
+def _single_threads(count: int) -> ThreadPoolExecutor:
+    """Threads in each of which torch uses no others; how many it uses elsewhere stays as it is."""
+    pool = ThreadPoolExecutor(count, "puppet")
+    everyone = Barrier(count)
+
+    def begin(_: int) -> None:
+        torch.get_num_threads()  # a thread asks for the process's number once, at its first use
+        torch.set_num_threads(1)
+        everyone.wait()
+
+    before = torch.get_num_threads()
+    list(pool.map(begin, range(count)))
+    torch.set_num_threads(before)
+    return pool
 
 
 @contextlib.contextmanager
