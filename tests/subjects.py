@@ -25,6 +25,7 @@ from renderer.puppet.rig import PuppetRig
 from renderer.sample import sample_portrait
 from renderer.weights import Weights
 from tests.drawn_face import drawn_portrait
+from tests.posing import motion
 
 SIZE = 512
 """Pixels of the longer side that portraits are measured at, at most."""
@@ -59,12 +60,7 @@ class Case:
 
 def rows(poses: Iterable[Pose]) -> Motion:
     """A motion of one frame per pose."""
-    every = list(poses)
-    motion = np.zeros((len(every), len(NAMES)), np.float32)
-    for row, pose in zip(motion, every, strict=True):
-        for name, value in pose.items():
-            row[INDEX[name]] = value
-    return motion
+    return motion(*(dict(pose) for pose in poses))
 
 
 class Subject:

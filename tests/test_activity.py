@@ -10,7 +10,7 @@ import torch
 
 from numpy.typing import NDArray
 
-from protocol.channels import INDEX, NAMES
+from protocol.channels import NAMES
 from renderer.interface import Backdrop
 from renderer.puppet.activity import Activity, activity
 from renderer.puppet.puppet import Puppet, _parts, _single_threads
@@ -18,6 +18,7 @@ from renderer.puppet.render import paint
 from renderer.puppet.rig import PuppetRig, build_rig
 from renderer.puppet.tiles import Tiles
 from tests.drawn_face import drawn_portrait
+from tests.posing import motion
 
 U = 60.0
 LIVELY = {"jawOpen": 0.5, "mouthSmileLeft": 0.8, "browInnerUp": 1.0, "eyeBlinkRight": 0.6, "eyeYawLeft": 8.0, "headYaw": 7.0}
@@ -35,14 +36,6 @@ POSES: dict[str, dict[str, float]] = {
 @pytest.fixture(scope="module")
 def rig() -> PuppetRig:
     return build_rig(*drawn_portrait(U, 160, 170, 320, 380))
-
-
-def motion(*poses: dict[str, float]) -> NDArray[np.float32]:
-    rows = np.zeros((len(poses), len(NAMES)), np.float32)
-    for row, pose in zip(rows, poses, strict=True):
-        for name, value in pose.items():
-            row[INDEX[name]] = value
-    return rows
 
 
 def frames(rig: PuppetRig, rows: NDArray[np.float32], backdrop: Backdrop | None = None) -> NDArray[np.int_]:

@@ -3,25 +3,15 @@
 import numpy as np
 import pytest
 
-from numpy.typing import NDArray
-
-from protocol.channels import INDEX, NAMES
 from renderer.puppet.anatomy import CHIN, LID_LOWER, LID_UPPER, LOWER_INNER, UPPER_INNER
 from renderer.puppet.prediction import gone, irises, landmarks, lower_side
 from renderer.puppet.puppet import Puppet, prepared
 from renderer.puppet.rig import PuppetRig
 from tests import dots
 from tests.drawn_face import drawn_portrait
+from tests.posing import motion
 
 U = 70.0
-
-
-def motion(*poses: dict[str, float]) -> NDArray[np.float32]:
-    rows = np.zeros((len(poses), len(NAMES)), np.float32)
-    for row, pose in zip(rows, poses, strict=True):
-        for name, value in pose.items():
-            row[INDEX[name]] = value
-    return rows
 
 
 @pytest.fixture(scope="module")

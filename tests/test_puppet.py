@@ -16,7 +16,7 @@ import torch
 
 from numpy.typing import NDArray
 
-from protocol.channels import CHANNELS, INDEX, NAMES
+from protocol.channels import CHANNELS, NAMES
 from renderer.casting import FaceError
 from renderer.errors import DeviceLost
 from renderer.faces import FaceNets, landmarks_in
@@ -26,6 +26,7 @@ from renderer.pose import relative_pose
 from renderer.puppet.puppet import Puppet
 from renderer.puppet.rig import PuppetRig
 from renderer.weights import Weights
+from tests.posing import motion
 from tests.seen import MEASURES, openness
 from tests.thinned import thinned
 
@@ -35,14 +36,6 @@ SIZE = (240, 300)
 
 def portrait_of(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None = None) -> Portrait:
     return Portrait(rgb=rgb, alpha=alpha, name="portrait.png", notes=(), digest="")
-
-
-def motion(*poses: dict[str, float]) -> NDArray[np.float32]:
-    rows = np.zeros((len(poses), len(NAMES)), np.float32)
-    for row, pose in zip(rows, poses, strict=True):
-        for name, value in pose.items():
-            row[INDEX[name]] = value
-    return rows
 
 
 @pytest.fixture(scope="module")
