@@ -20,7 +20,20 @@ from renderer.puppet.anatomy import (
     UPPER_OUTER,
 )
 from renderer.puppet.geometry import Points
-from renderer.puppet.neutral import AVERTED, EASED, LESS, Neutral, acting, hints, neutral, reach, relaxing, said
+from renderer.puppet.neutral import (
+    ARCH,
+    AVERTED,
+    EASED,
+    LESS,
+    MOST_LEVELLED,
+    Neutral,
+    acting,
+    hints,
+    neutral,
+    reach,
+    relaxing,
+    said,
+)
 from renderer.puppet.puppet import Puppet, prepared
 from tests.drawn_face import drawn_mesh, drawn_portrait, found_face
 
@@ -63,9 +76,9 @@ def _lift(mesh: Points, ids: list[int], by: float) -> None:
     mesh[ids, 1] -= by * U
 
 
-def found(expression: dict[str, float], gaze: float = 0.0, gap: float = 0.0, yaw: float = 0.0) -> Neutral:
+def found(expression: dict[str, float], gaze: float = 0.0, gap: float = 0.0, yaw: float = 0.0, arch: float = ARCH) -> Neutral:
     both = {name: value for stem, value in expression.items() for name in both_sides(stem)}
-    return Neutral(Pose(yaw, 0.0, 0.0), (gaze, 0.0), gap, both)
+    return Neutral(Pose(yaw, 0.0, 0.0), (gaze, 0.0), gap, arch, both)
 
 
 # ------------------------------------------------------------------------------------------------------------ measuring
@@ -149,7 +162,7 @@ def test_the_more_a_face_does_the_less_is_left_and_never_less_than_nothing(stem)
 
 
 def test_each_eye_has_its_own_left():
-    how = acting(Neutral(Pose(0, 0, 0), (0, 0), 0.0, {"eyeWideLeft": 0.5}), relaxed=False)
+    how = acting(Neutral(Pose(0, 0, 0), (0, 0), 0.0, ARCH, {"eyeWideLeft": 0.5}), relaxed=False)
     assert how.left[[INDEX["eyeWideLeft"], INDEX["eyeWideRight"]]].tolist() == [0.5, 1.0]
 
 
@@ -183,14 +196,45 @@ def test_a_smile_is_taken_back_in_part_and_what_is_taken_back_can_be_smiled_agai
     assert how.of(np.zeros((1, len(NAMES)), np.float32))[0, INDEX[SMILE]] == pytest.approx(given[SMILE])
 
 
-def test_corners_are_level_where_lips_close_over_the_teeth_of_a_smile():
-    """The lips meet lower in the middle of a smile than at its corners, so these come down further than the smile took them."""
-    given = relaxing(found({"mouthSmile": 0.6}, gap=0.15))
-    assert given["mouthFrownLeft"] == given["mouthFrownRight"]
-    assert 0.1 < given["mouthFrownLeft"] < 0.3
-    left = acting(found({"mouthSmile": 0.6}, gap=0.15), relaxed=True)
-    widest = left.of(np.ones((1, len(NAMES)), np.float32))[0, INDEX["mouthFrownLeft"]]
-    assert widest == pytest.approx(1.0, abs=1e-6)  # what is held counts as part of a frown
+def test_how_far_corners_lie_above_where_lips_meet_is_measured():
+    level, high, open_ = (neutral(drawn(**moved)).arch for moved in ({}, {"up": 0.08}, {"up": 0.08, "apart": 0.2}))
+    assert high - level == pytest.approx(0.08, abs=0.005)
+    # Half of the gap is above where the lips were, and the upper lip goes .38 of it.
+    assert open_ - high == pytest.approx(0.2 * (0.38 - 0.5), abs=0.005)
+
+
+def test_corners_that_stay_high_when_a_smile_is_taken_back_are_drawn_down():
+    level, high, higher = (relaxing(found({"mouthSmile": 0.6}, gap=0.15, arch=arch)) for arch in (0.03, 0.08, 0.3))
+    assert "mouthFrownLeft" not in level  # the smile alone has raised them so far
+    assert high["mouthFrownLeft"] == high["mouthFrownRight"]
+    # .57 of a smile has raised them by 9 tenths of .57 * .081 u; .68 cm = .0765 u are a frown.
+    assert high["mouthFrownLeft"] == pytest.approx((0.08 - ARCH - 0.9 * 0.57 * 0.081) / (0.9 * 0.0765), abs=0.01)
+    assert higher["mouthFrownLeft"] == MOST_LEVELLED
+    assert "mouthFrownLeft" not in relaxing(found({}, gap=0.0, arch=0.08))  # the mouth is made so
+
+
+def test_level_corners_are_no_frown():
+    how = acting(found({"mouthSmile": 0.6}, gap=0.15, arch=0.08), relaxed=True)
+    rest, frowns = how.of(np.stack([np.zeros(len(NAMES)), np.ones(len(NAMES)) * (np.array(NAMES) == "mouthFrownLeft")]))
+    assert frowns[INDEX["mouthFrownLeft"]] - rest[INDEX["mouthFrownLeft"]] == pytest.approx(1.0)
+
+
+def test_who_smiles_again_smiles_as_the_portrait_does():
+    how = acting(found({"mouthSmile": 0.6}, gap=0.15, arch=0.08), relaxed=True)
+    back = -how.relaxed[INDEX[SMILE]]
+    motion = np.zeros((4, len(NAMES)), np.float32)
+    motion[1:3, [INDEX[name] for name in both_sides("mouthSmile")]] = [[back / 2], [back]]
+    motion[3, INDEX[SMILE]] = back
+    motion /= how.left
+    rest, half, whole, one_side = how.of(motion)
+    frowns = [INDEX[name] for name in both_sides("mouthFrown")]
+    for column in (*frowns, INDEX["mouthPucker"]):
+        assert rest[column] > 0.05
+        assert half[column] == pytest.approx(rest[column] / 2, abs=1e-6)
+        assert whole[column] == pytest.approx(0, abs=1e-6)
+    assert one_side[INDEX["mouthFrownLeft"]] == pytest.approx(0, abs=1e-6)
+    assert one_side[INDEX["mouthFrownRight"]] == rest[INDEX["mouthFrownRight"]]
+    assert one_side[INDEX["mouthPucker"]] == pytest.approx(rest[INDEX["mouthPucker"]] / 2, abs=1e-6)
 
 
 @pytest.mark.parametrize("stem", [stem for stem in EASED if stem != "browOuterUp"])

@@ -97,9 +97,14 @@ BY_JAW = 0.4
 """Of the gap between the lips: what the jaw closes at least, so that the upper lip is not all drawn over the teeth."""
 ROUNDED = 0.4
 """Of a smile that is taken back: how much the lips round, which it has stretched thin."""
-LEVELLED = 0.3
-"""The same: how much the corners are drawn down besides. Lips that close over teeth meet along a curve between the upper edge
-and the lower one, which sags more than the smile has raised the corners; and they part along it again."""
+ARCH, MOST_LEVELLED = -0.006, 0.8
+"""u by which corners lie above where the lips meet once they are relaxed (0.008 to 0.027 in faces at rest, of which little is
+taken, as cheeks and folds keep some of the smile), and the most of mouthFrown that draws them down to it. Lips that close over
+teeth meet along a curve between their edges, which sags more than the smile has raised the corners."""
+BEYOND_MIDDLE = 0.9
+"""Of what smile and frown do to the corners: how much of it the middle of the mouth does not do as well."""
+YIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"mouthSmile": ("mouthFrown", "mouthPucker")})
+"""What goes, of what is done at rest, as a face does again what was taken back: who smiles has the smile of the portrait."""
 LEAST = 0.002
 """Of a channel's unit: less is not worth moving anything for."""
 ASIDE = 0.75
@@ -133,6 +138,7 @@ class Neutral:
         pose: of the head, degrees.
         gaze: where the eyes look from the camera: degrees to the subject's left and up.
         gap: between the lips, u.
+        arch: how far the corners lie above the middle of where the lips meet, or would if they closed, u.
         expression: what muscles and lids do already, by the channel that would do it, 0..1; channels that do nothing are left
             out.
     """
@@ -140,6 +146,7 @@ class Neutral:
     pose: Pose
     gaze: tuple[float, float]
     gap: float
+    arch: float
     expression: Mapping[str, float]
 
 
@@ -167,7 +174,9 @@ def neutral(face: Face) -> Neutral:
         expression[f"eyeBlink{side}"] = 1 - (upper - lower) / OPEN_LIDS
         expression[f"eyeWide{side}"] = (upper - WIDE_LIDS) * IRIS_CM / (WIDE[0] * CM_PER_U)
     kept = {name: round(min(1.0, float(value)), 3) for name, value in expression.items() if value >= 0.0005}
-    return Neutral(pose_of(turn_of(face.mesh)), _gaze(face, frame.axes, frame.scale), gap, MappingProxyType(kept))
+    meet = float(own[LIPS[0], 1]) - builtin_muscles().seal.upper * gap
+    arch = float(own[list(CORNERS), 1].mean()) - meet
+    return Neutral(pose_of(turn_of(face.mesh)), _gaze(face, frame.axes, frame.scale), gap, arch, MappingProxyType(kept))
 
 
 def _smile(own: Points, gap: float) -> float:
@@ -217,15 +226,23 @@ class Acting:
 
     Attributes:
         left: float32 [channels], how much of its motion each channel has left.
-        relaxed: float32 [channels], what is done all the time, to take the portrait's own expression back; 0 if that is kept.
+        relaxed: float32 [channels], what is done at rest, to take the portrait's own expression back; 0 if that is kept.
     """
 
     left: NDArray[np.float32]
     relaxed: NDArray[np.float32]
 
     def of(self, motion: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What the face does, [frames, channels], in a motion like that; a motion of 0 is what is done all the time."""
+        """What the face does, [frames, channels], in a motion like that; a motion of 0 is what is done at rest."""
         done: NDArray[np.float32] = motion * self.left + self.relaxed
+        for by, yielding in YIELDS.items():
+            sides = [INDEX[name] for name in both_sides(by)]
+            taken = -self.relaxed[sides]
+            if taken.min() > 0:
+                again = np.clip(motion[:, sides] * self.left[sides] / taken, 0, 1)
+                for stem in yielding:
+                    held = [INDEX[name] for name in both_sides(stem)]
+                    done[:, held] -= self.relaxed[held] * (again if len(held) == 2 else again.mean(axis=1, keepdims=True))
         return done
 
 
@@ -244,7 +261,7 @@ def acting(found: Neutral, *, relaxed: bool) -> Acting:
             still = max(0.0, found.expression.get(by, 0.0) + min(0.0, given.get(by, 0.0)))
             left[INDEX[name]] = 1 - less * still
     for name, value in given.items():
-        if value > 0:  # what is held all the time has that much less left
+        if value > 0 and not name.startswith("mouthFrown"):  # what is held has that much less left; level corners are no frown
             left[INDEX[name]] *= 1 - min(1.0, value / CHANNELS[name].high)
     constant = np.zeros(len(NAMES), np.float32)
     for name, value in given.items():
@@ -264,12 +281,20 @@ def relaxing(found: Neutral) -> dict[str, float]:
         given[f"eyeWide{side}"] += OPENS * found.expression.get(f"eyeBlink{side}", 0.0)
     given.update(_closing(found, given["jawOpen"]))
     given["mouthPucker"] = -ROUNDED * given["mouthSmileLeft"]
-    for side in SIDES:
-        given[f"mouthFrown{side}"] = -LEVELLED * given[f"mouthSmile{side}"]
+    drawn = _levelling(found, -given["mouthSmileLeft"])
+    given.update({f"mouthFrown{side}": drawn for side in SIDES})
     for name, sure, angle in zip(("eyeYaw", "eyePitch"), (SURE_YAW, SURE_PITCH), found.gaze, strict=True):
         back = float(np.sign(angle)) * min(AVERTED, max(0.0, abs(angle) - sure))
         given.update({f"{name}{side}": -back for side in SIDES})
     return {name: float(value) for name, value in given.items() if abs(value) > LEAST}
+
+
+def _levelling(found: Neutral, back: float) -> float:
+    """How much of mouthFrown draws corners down that stay high where a smile is taken back so far, or lips are closed."""
+    table = builtin_muscles()
+    high = found.arch - ARCH - BEYOND_MIDDLE * back * cm(table.parts("mouthSmile")["up"])
+    share = _ramp(0, MUCH, back)
+    return share * float(np.clip(high / (BEYOND_MIDDLE * cm(table.parts("mouthFrown")["down"])), 0, MOST_LEVELLED))
 
 
 def _closing(found: Neutral, jaw: float) -> dict[str, float]:
