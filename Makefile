@@ -92,7 +92,7 @@ demo: $(READY)  ## animate the sample portrait: out/demo.mp4, its contact sheet 
 	@mkdir -p out
 	$(BIN)/textuportray models pull
 	$(BIN)/python -m renderer.sample out/portrait.png
-	$(BIN)/textuportray animate out/portrait.png "$(DEMO)" --seconds 9 -o out/demo.mp4 --sheet out/demo.png
+	$(BIN)/textuportray animate out/portrait.png "$(DEMO)" --neutral --seconds 9 -o out/demo.mp4 --sheet out/demo.png
 	@echo "wrote out/demo.mp4 (the video), out/demo.png (its pictures at a glance) and out/demo.take/ (how it came about)"
 
 gallery: $(READY)  ## render every gesture and emotion on the sample portrait anew: docs/gallery.md and its pictures
