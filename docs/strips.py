@@ -60,12 +60,16 @@ WORDS = 4
 BOX = (138, 108, 374, 398)
 """Left, top, right and bottom of what is shown of the sample portrait, pixels: the face with room to turn and bow, and as
 little of the hair as that allows, which takes most of the bytes. Chosen by eye."""
-SIZE = (120, 148)
-"""Of a frame in the gallery, pixels: the sample's face is 110 of them high from the hairline to the chin."""
+EYES_BOX, MOUTH_BOX = (172, 138, 340, 246), (184, 218, 322, 378)
+"""The same of what moves eyes and brows alone, or the mouth: seen closer, since little of a whole face moves there."""
+CLOSER: Mapping[str, tuple[int, int, int, int]] = {"brows": EYES_BOX, "eyes": EYES_BOX, "mouth": MOUTH_BOX}
+"""By group."""
+ACROSS = 120
+"""Of a frame in the gallery, pixels: the sample's whole face is 110 of them high from the hairline to the chin."""
 COLUMNS = 2
 QUALITY = 40
 """Of the WebP files: lashes, lips and teeth stay what they are, by eye, and the gallery stays below 1.5 MB."""
-SELECTION = ("wink", "laugh", "stick_tongue_out", "yawn", "sneeze", "roll_head", "raise_brows", "fall_asleep")
+SELECTION = ("joy", "sadness", "anger", "fear", "disgust", "surprise", "wink", "laugh", "yawn", "roll_head")
 """What the README shows."""
 AFTER: Mapping[str, str] = {"look_at_camera": "look left", "wake_up": "sleep"}
 """What has to be done before a gesture that comes back from something."""
@@ -312,11 +316,11 @@ def drawn(title: str, frames: Frames, box: tuple[int, int, int, int]) -> Image.I
         frames: uint8 [frames, height, width, 3].
         box: what of them is shown, pixels.
     """
-    across, down = SIZE
+    across, down = ACROSS, round(ACROSS * (box[3] - box[1]) / (box[2] - box[0]))
     page = Image.new("RGB", (FRAMES * (across + _GAP) - _GAP, _LINE + down), _PAPER)
     ImageDraw.Draw(page).text((1, 0), title, _INK, ImageFont.load_default(_TEXT))
     for place, frame in enumerate(frames):
-        small = Image.fromarray(frame).resize(SIZE, Image.Resampling.LANCZOS, box=box)
+        small = Image.fromarray(frame).resize((across, down), Image.Resampling.LANCZOS, box=box)
         page.paste(small, (place * (across + _GAP), _LINE))
     return page
 
@@ -342,7 +346,8 @@ _INTRODUCTION = f"""# What the face can do
 Every gesture and every emotional state that directions can ask for, on the sample portrait (Eileen Collins, a photograph by
 NASA in the public domain), which smiles and is relaxed first (`--neutral`). Each strip is a take with seed 0 and without idle
 motion, rendered by the puppet. Its {FRAMES} frames are those that tell the motion, in the order of time: before it begins,
-where it has gone furthest, and those that are least like the others.
+where it has gone furthest, and those that are least like the others. What moves little else than eyes, brows or the mouth is seen
+closer.
 
 Below each picture stands what brings its strips about, in words of the lexicon. A direction may use them in any form, in any
 order and with others between them: *raise brow* is found in "He raises his left eyebrow a little", too. A strip shows the first
@@ -378,14 +383,13 @@ def main() -> int:
         portrait = Path(folder, "portrait.png")
         write_sample(portrait, open_weights())
         rig = renderer.prepare(read_portrait(portrait), neutral=True)
-    pictures: dict[str, Image.Image] = {}
     every = strips(loaded.tables)
+    named = {strip.name: strip for strip in every}
     for group in GROUPS:
         of_group = [strip for strip in every if strip.group == group]
-        drawings = filmed(of_group, loaded, renderer, rig, BOX)
-        pictures |= {strip.name: drawing for strip, drawing in zip(of_group, drawings, strict=True)}
-        write(arranged(drawings), FOLDER / f"{group}.webp")
-    write(arranged([pictures[name] for name in SELECTION]), FOLDER / "selection.webp")
+        write(arranged(filmed(of_group, loaded, renderer, rig, CLOSER.get(group, BOX))), FOLDER / f"{group}.webp")
+    chosen = filmed([named[name] for name in SELECTION], loaded, renderer, rig, BOX)
+    write(arranged(chosen), FOLDER / "selection.webp")
     PAGE.write_text(page(loaded.tables), encoding="utf-8")
     total = sum(path.stat().st_size for path in FOLDER.iterdir())
     sys.stdout.write(f"{len(every)} strips in {FOLDER.relative_to(ROOT)}, {total / 1e6:.2f} MB\n")

@@ -10,14 +10,16 @@ import pytest
 from PIL import Image
 
 from docs.strips import (
+    ACROSS,
     AFTER,
+    BOX,
+    CLOSER,
     FOLDER,
     FRAMES,
     GROUPS,
     PAGE,
     ROOT,
     SELECTION,
-    SIZE,
     Strip,
     arranged,
     drawn,
@@ -81,10 +83,10 @@ def test_pictures_of_the_page_and_the_readme_are_there_and_have_alternative_text
 
 
 def test_a_picture_has_room_for_each_strip_of_its_group():
-    across, down = drawn("x", np.zeros((FRAMES, 4, 4, 3), np.uint8), (0, 0, 4, 4)).size
+    frames = np.zeros((FRAMES, 400, 400, 3), np.uint8)
     for group in GROUPS:
         of_group = [strip for strip in STRIPS.values() if strip.group == group]
-        blank = [Image.new("RGB", (across, down))] * len(of_group)
+        blank = [drawn("x", frames, CLOSER.get(group, BOX))] * len(of_group)
         with Image.open(FOLDER / f"{group}.webp") as picture:
             assert picture.size == arranged(blank).size
 
@@ -168,7 +170,7 @@ def test_strips_are_filmed_in_their_order(tmp_path):
     rig = renderer.prepare(read_portrait(portrait_file(tmp_path / "portrait.png")))
     both = [STRIPS["nod"], STRIPS["close_eyes"]]
     nod, closing = filmed(both, LOADED, renderer, rig, (0, 0, *SIDE))
-    blue = [np.asarray(picture)[-20, SIZE[0] // 2 :: SIZE[0] + 1, 2] for picture in (nod, closing)]
+    blue = [np.asarray(picture)[-20, ACROSS // 2 :: ACROSS + 1, 2] for picture in (nod, closing)]
     assert blue[0].max() < 10  # the fake shows closed lids in blue
     assert blue[1][0] < 10
     assert blue[1].max() > 240

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from configs.puppet import builtin_muscles
 from protocol.channels import CHANNELS, INDEX, NAMES, both_sides
 from renderer.faces import Face, FaceNets, landmarks_in
 from renderer.portrait import Portrait
@@ -227,14 +228,13 @@ def test_who_smiles_again_smiles_as_the_portrait_does():
     motion[3, INDEX[SMILE]] = back
     motion /= how.left
     rest, half, whole, one_side = how.of(motion)
-    frowns = [INDEX[name] for name in both_sides("mouthFrown")]
-    for column in (*frowns, INDEX["mouthPucker"]):
-        assert rest[column] > 0.05
+    for name in (*both_sides("mouthFrown"), *both_sides("mouthStretch")):
+        column = INDEX[name]
+        assert abs(rest[column]) > 0.05
         assert half[column] == pytest.approx(rest[column] / 2, abs=1e-6)
         assert whole[column] == pytest.approx(0, abs=1e-6)
     assert one_side[INDEX["mouthFrownLeft"]] == pytest.approx(0, abs=1e-6)
     assert one_side[INDEX["mouthFrownRight"]] == rest[INDEX["mouthFrownRight"]]
-    assert one_side[INDEX["mouthPucker"]] == pytest.approx(rest[INDEX["mouthPucker"]] / 2, abs=1e-6)
 
 
 @pytest.mark.parametrize("stem", [stem for stem in EASED if stem != "browOuterUp"])
@@ -250,6 +250,10 @@ def test_open_lips_are_closed_by_jaw_and_lips_and_closed_ones_are_not_pressed():
     bared = relaxing(found({}, gap=0.15))
     assert bared["jawOpen"] < -0.1
     assert bared[PRESS] > 0.1
+    # Nothing else that is done closes the lips, so that they meet without going beyond each other.
+    smiling = relaxing(found({"mouthSmile": 0.6}, gap=0.15))
+    closing = {name.removesuffix("Left") for name, value in smiling.items() if value > 0} & builtin_muscles().seal.by.keys()
+    assert closing == {"mouthPress"}
     # A jaw that is open comes up further.
     gaping = relaxing(found({"jawOpen": 0.8}, gap=0.24))
     assert gaping["jawOpen"] == pytest.approx(-0.5)
