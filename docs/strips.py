@@ -346,8 +346,8 @@ _INTRODUCTION = f"""# What the face can do
 Every gesture and every emotional state that directions can ask for, on the sample portrait (Eileen Collins, a photograph by
 NASA in the public domain), which smiles and is relaxed first (`--neutral`). Each strip is a take with seed 0 and without idle
 motion, rendered by the puppet. Its {FRAMES} frames are those that tell the motion, in the order of time: before it begins,
-where it has gone furthest, and those that are least like the others. What moves little else than eyes, brows or the mouth is seen
-closer.
+where it has gone furthest, and those that are least like the others. What moves little else than
+eyes, brows or the mouth is seen closer.
 
 Below each picture stands what brings its strips about, in words of the lexicon. A direction may use them in any form, in any
 order and with others between them: *raise brow* is found in "He raises his left eyebrow a little", too. A strip shows the first
