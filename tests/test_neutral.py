@@ -260,6 +260,14 @@ def test_open_lips_are_closed_by_jaw_and_lips_and_closed_ones_are_not_pressed():
     assert gaping[PRESS] > 0.1
 
 
+def test_an_upper_lip_that_has_come_down_can_be_raised_again():
+    raised = found({"mouthUpperUp": 0.6}, gap=0.14)
+    kept, relaxed = (acting(raised, relaxed=relaxed).left[INDEX["mouthUpperUpLeft"]] for relaxed in (False, True))
+    assert kept == pytest.approx(1 - 0.75 * 0.6)
+    # Seven tenths of the gap are closed by the lips, of which the upper one's share is .38; .58 cm = .0652 u are a raised lip.
+    assert relaxed == pytest.approx(1 - 0.75 * (0.6 - 0.38 * 0.7 * 0.14 / 0.0652), abs=0.01)
+
+
 def test_eyes_come_back_to_the_camera_as_far_as_that_is_sure():
     assert relaxing(found({}, gaze=3.0)) == {}
     assert relaxing(found({}, gaze=10.0))["eyeYawLeft"] == pytest.approx(-6.0)

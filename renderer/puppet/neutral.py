@@ -255,11 +255,13 @@ def acting(found: Neutral, *, relaxed: bool) -> Acting:
         relaxed: whether that is taken back first, so that more is left to do.
     """
     given = relaxing(found) if relaxed else {}
+    lowered = _lowered(found, given)
+    taken = given | dict.fromkeys(both_sides("mouthUpperUp"), -lowered)
     left = np.ones(len(NAMES), np.float32)
     for stem, (cause, less) in LESS.items():
         for name in both_sides(stem):
             by = cause if cause in CHANNELS else cause + name.removeprefix(stem)
-            still = max(0.0, found.expression.get(by, 0.0) + min(0.0, given.get(by, 0.0)))
+            still = max(0.0, found.expression.get(by, 0.0) + min(0.0, taken.get(by, 0.0)))
             left[INDEX[name]] = 1 - less * still
     for name, value in given.items():
         if value > 0 and not name.startswith("mouthFrown"):  # what is held has that much less left; level corners are no frown
@@ -308,6 +310,13 @@ def _closing(found: Neutral, jaw: float) -> dict[str, float]:
     left = min(1.0, max(0.0, closed + ASIDE * jaw * down / max(found.gap, 1e-6)))
     press = _eased_in(left) / table.seal.by["mouthPress"]
     return {"jawOpen": jaw, "mouthPressLeft": press, "mouthPressRight": press}
+
+
+def _lowered(found: Neutral, given: Mapping[str, float]) -> float:
+    """How much of mouthUpperUp lips take back that what is given closes: the upper one comes down its part of the way."""
+    table = builtin_muscles()
+    t = min(1.0, table.seal.by["mouthPress"] * given.get("mouthPressLeft", 0.0))
+    return table.seal.upper * found.gap * t * t * (3 - 2 * t) / cm(table.parts("mouthUpperUp")["up"])
 
 
 def _eased_in(share: float) -> float:
