@@ -95,6 +95,17 @@ def test_folds_grow_from_nothing_without_a_jump(folds):
     assert most[-1] < 0.3
 
 
+def test_a_muscle_that_lets_go_smooths_as_much_as_it_would_deepen(folds):
+    for name, value in (("mouthSmile", 0.6), ("browDown", 0.4)):
+        given = dict.fromkeys(both_sides(name), value)
+        done, undone = motion(**given), motion(**{side: -value for side in given})
+        assert folds.strengths(done).max() > 0.1
+        assert torch.equal(folds.strengths(undone), -folds.strengths(done))
+    both = motion(mouthSmileLeft=-0.6, cheekSquintLeft=0.5)
+    alone = motion(cheekSquintLeft=0.5)
+    assert (folds.strengths(both) <= folds.strengths(alone)).all()
+
+
 def test_smiling_darkens_the_furrow_beside_the_mouth_on_that_side_only(folds):
     shade = shading(folds, motion(mouthSmileLeft=1), places())
     assert spot(shade, 0.33, -0.57) < -0.03

@@ -88,15 +88,18 @@ class Folds:
     shares: Tensor
 
     def strengths(self, motion: Tensor) -> Tensor:
-        """How deep each fold is, [batch, n], 0..1, with motion [batch, 62].
+        """How deep each fold is, [batch, n], with motion [batch, 62]: 0..1, or down to -1 where muscles let go of what they do
+        in the portrait (see `neutral`), which smooths a fold that it shows.
 
         What brings a fold about adds up short of 1, and it grows with the power 1.5 of that: skin gathers before it folds.
         """
-        smoothness = torch.ones_like(motion[:, self.channels[:, 0]])
+        deepened, smoothed = (torch.ones_like(motion[:, self.channels[:, 0]]) for _ in range(2))
         for k in range(self.channels.shape[1]):
-            smoothness = smoothness * (1 - self.shares[:, k] * motion[:, self.channels[:, k]].clamp(0, 1))
-        depth = 1 - smoothness
-        return depth * depth.sqrt()  # the power 1.5, which `**` rounds otherwise in the odd places of a batch
+            pull = motion[:, self.channels[:, k]].clamp(-1, 1) * self.shares[:, k]
+            deepened = deepened * (1 - pull.clamp_min(0))
+            smoothed = smoothed * (1 + pull.clamp_max(0))
+        deep, less = 1 - deepened, 1 - smoothed
+        return deep * deep.sqrt() - less * less.sqrt()  # the power 1.5, which `**` rounds otherwise in odd places of a batch
 
     def relief(self, motion: Tensor) -> Tensor:
         """What the portrait's colours are to be multiplied by, less 1: [batch, h, w] over the box, with motion [batch, 62]."""
