@@ -98,7 +98,7 @@ def test_folds_grow_from_nothing_without_a_jump(folds):
 def test_a_muscle_that_lets_go_smooths_as_much_as_it_would_deepen(folds):
     for name, value in (("mouthSmile", 0.6), ("browDown", 0.4)):
         given = dict.fromkeys(both_sides(name), value)
-        done, undone = motion(**given), motion(**{side: -value for side in given})
+        done, undone = motion(**given), motion(**dict.fromkeys(given, -value))
         assert folds.strengths(done).max() > 0.1
         assert torch.equal(folds.strengths(undone), -folds.strengths(done))
     both = motion(mouthSmileLeft=-0.6, cheekSquintLeft=0.5)
