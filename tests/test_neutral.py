@@ -25,6 +25,7 @@ from renderer.puppet.neutral import (
     ARCH,
     AVERTED,
     EASED,
+    GONE,
     LESS,
     MOST_LEVELLED,
     Neutral,
@@ -224,8 +225,8 @@ def test_who_smiles_again_smiles_as_the_portrait_does():
     how = acting(found({"mouthSmile": 0.6}, gap=0.15, arch=0.08), relaxed=True)
     back = -how.relaxed[INDEX[SMILE]]
     motion = np.zeros((4, len(NAMES)), np.float32)
-    motion[1:3, [INDEX[name] for name in both_sides("mouthSmile")]] = [[back / 2], [back]]
-    motion[3, INDEX[SMILE]] = back
+    motion[1:3, [INDEX[name] for name in both_sides("mouthSmile")]] = [[GONE * back / 2], [GONE * back]]
+    motion[3, INDEX[SMILE]] = GONE * back
     motion /= how.left
     rest, half, whole, one_side = how.of(motion)
     for name in (*both_sides("mouthFrown"), *both_sides("mouthStretch")):

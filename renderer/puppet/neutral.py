@@ -29,7 +29,7 @@ from renderer.pose import Pose, pose_of
 from renderer.puppet.anatomy import BROW_LOWER, BROW_UPPER, CORNERS, SIDES, UNDER_NOSE, cm
 from renderer.puppet.eyes import WIDE
 from renderer.puppet.gaze import EYEBALL
-from renderer.puppet.geometry import CM_PER_U, EYE_CORNERS, Points, head_frame, turn_of
+from renderer.puppet.geometry import CM_PER_U, EYE_CORNERS, Points, head_frame, smooth, turn_of
 
 LIPS = (13, 14)
 """The middle of the upper lip's lower edge and of the lower lip's upper one."""
@@ -106,6 +106,8 @@ BEYOND_MIDDLE = 0.9
 YIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"mouthSmile": ("mouthFrown", "mouthStretch")})
 """What goes, of what is done at rest, as a face does again what was taken back: who smiles has the smile of the portrait. All
 have two sides, and each side goes by itself."""
+GONE = 1.3
+"""Of what was taken back: from where on, done again, all of that has gone. It goes gently, so that no corner jerks."""
 LEAST = 0.002
 """Of a channel's unit: less is not worth moving anything for."""
 ASIDE = 0.75
@@ -240,7 +242,7 @@ class Acting:
             sides = [INDEX[name] for name in both_sides(by)]
             taken = -self.relaxed[sides]
             if taken.min() > 0:
-                again = np.clip(motion[:, sides] * self.left[sides] / taken, 0, 1)
+                again = smooth(0.0, GONE, (motion[:, sides] * self.left[sides] / taken).astype(np.float64))
                 for stem in yielding:
                     held = [INDEX[name] for name in both_sides(stem)]
                     done[:, held] -= self.relaxed[held] * again
