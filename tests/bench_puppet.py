@@ -2,26 +2,29 @@
 
 Every row has a bar and what was measured; cases that miss it are named, the worst first. Without portraits the sample is
 measured, what becomes of it in other cameras, frames and lights, and a drawn face. Rows are named by the beginning of their
-names: `--only blink head` measures two. Timings are those of the first portrait, on two processors.
+names: `--only blink head` measures two. Portraits are measured side by side, each on one processor; timings are those of the
+first one, on two processors.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import math
+import multiprocessing
 import time
 import traceback
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 import torch
 
 from renderer.faces import FaceNets
+from renderer.portrait import Portrait
 from renderer.weights import open_weights
 from tests import moving, paced, untouched
 from tests.findings import (
@@ -37,7 +40,7 @@ from tests.findings import (
 )
 from tests.micro import micro
 from tests.puppet_pictures import write_pictures
-from tests.subjects import SIZE, Subject, subjects
+from tests.subjects import SIZE, Picture, Subject, portraits, subject_of
 
 MEGA = 2**20
 
@@ -158,10 +161,10 @@ ROWS: Mapping[str, Row] = {
 """What is measured on every portrait."""
 
 
-def speeds(subject: Subject) -> list[Line]:
+def speeds(picture: Picture) -> list[Line]:
     """Frames per second of a small and of a large picture."""
-    small = paced.alone(paced.pace, subject.rgb, 512, 0.5, 50, encode=True)
-    large = paced.alone(paced.pace, subject.rgb, 2048, 1 / 3, 12, encode=False)
+    small = paced.alone(paced.pace, picture, 512, 0.5, 50, encode=True)
+    large = paced.alone(paced.pace, picture, 2048, 1 / 3, 12, encode=False)
     by = small.yardstick / small.rendered
     ratio = large.nanoseconds / small.nanoseconds
     return [
@@ -187,13 +190,13 @@ def speeds(subject: Subject) -> list[Line]:
     ]
 
 
-def preparation(subject: Subject) -> list[Line]:
-    seconds = paced.alone(paced.preparation, subject.rgb, 1024, 0.5)
+def preparation(picture: Picture) -> list[Line]:
+    seconds = paced.alone(paced.preparation, picture, 1024, 0.5)
     return [Line("preparation 1024", "<= 1.5 s", f"{seconds:.2f} s", seconds <= 1.5)]
 
 
-def memory(subject: Subject) -> list[Line]:
-    taken = paced.alone(paced.memory, subject.rgb, 2048, 1 / 3, 12, 4)
+def memory(picture: Picture) -> list[Line]:
+    taken = paced.alone(paced.memory, picture, 2048, 1 / 3, 12, 4)
     grown = (taken.late - taken.early) / MEGA
     return [
         Line("memory, growth", "flat in the length of the take", f"{grown:+.0f} MiB over 32 frames of 2048", grown <= 32),
@@ -206,13 +209,13 @@ def memory(subject: Subject) -> list[Line]:
     ]
 
 
-def gpu(subject: Subject) -> list[Line]:
+def gpu(picture: Picture) -> list[Line]:
     if not torch.cuda.is_available():
         return [
             Line("GPU, speed", ">= 1,500 frames/s on an H200", "there is no GPU", None),
             Line("GPU, frames", "within 2 grey levels of the processor's", "there is no GPU", None),
         ]
-    found = paced.alone(paced.on_gpu, subject.rgb, 512, 0.5, 1024)
+    found = paced.alone(paced.on_gpu, picture, 512, 0.5, 1024)
     return [
         Line(
             "GPU, speed", ">= 1,500 frames/s on an H200", f"{found.rendered:.0f} frames/s, {found.name}", found.rendered >= 1500
@@ -221,7 +224,7 @@ def gpu(subject: Subject) -> list[Line]:
     ]
 
 
-ALONE: Mapping[str, Callable[[Subject], list[Line]]] = {
+ALONE: Mapping[str, Callable[[Picture], list[Line]]] = {
     "speed": speeds,
     "preparation": preparation,
     "memory": memory,
@@ -258,6 +261,29 @@ def report(lines: Sequence[Line], found: Mapping[str, Sequence[Finding]], path: 
     path.write_text(json.dumps({"rows": rows, "findings": findings}, indent=1, default=lambda value: value.item()))
 
 
+def look_at(name: str, portrait: Portrait, asked: Sequence[str], pictures: Path | None) -> dict[str, list[Finding]]:
+    """What rows find in a portrait; to be called in a process of its own."""
+    torch.set_num_threads(1)
+    began = time.perf_counter()
+    looked = Looked(subject_of(name, portrait, _nets()))
+    found, took = {}, []
+    for row in asked:
+        started = time.perf_counter()
+        found[row] = measured(row, looked)
+        took.append(f"{row} {time.perf_counter() - started:.0f} s")
+    if pictures:
+        write_pictures(looked.subject, pictures)
+    whole = time.perf_counter() - began
+    print(f"{name}: u = {looked.subject.face.u:.0f} pixels, {', '.join(took)}, {whole:.0f} s in all", flush=True)
+    return found
+
+
+@cache
+def _nets() -> FaceNets:
+    """Opened once in a process."""
+    return FaceNets(open_weights().models())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("portraits", nargs="*", type=Path)
@@ -265,29 +291,22 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="where to write pictures of every portrait")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write every finding")
     parser.add_argument("--size", type=int, default=SIZE, help="pixels of the longer side that portraits are reduced to")
-    parser.add_argument("--threads", type=int, default=paced.CORES, help="of torch, for all but the timings")
+    parser.add_argument("--processes", type=int, default=paced.CORES, help="portraits that are measured at a time")
     options = parser.parse_args()
     names = chosen(options.only)
-    torch.set_num_threads(options.threads)
-    weights = open_weights()
-    nets = FaceNets(weights.models())
-    found: dict[str, list[Finding]] = {name: [] for name in names if name in ROWS}
-    portraits = subjects(options.portraits, nets, weights, options.size)
-    first = next(portraits)
-    for subject in itertools.chain([first], portraits) if found or options.pictures else ():
-        began = time.perf_counter()
-        looked = Looked(subject)
-        for name, findings in found.items():
-            started = time.perf_counter()
-            findings.extend(measured(name, looked))
-            print(f"  {name}: {time.perf_counter() - started:.0f} s", flush=True)
-        if options.pictures:
-            write_pictures(subject, options.pictures)
-        print(f"{subject.name}: u = {subject.face.u:.0f} pixels, {time.perf_counter() - began:.0f} s", flush=True)
+    asked = [name for name in names if name in ROWS]
+    cast = portraits(options.portraits, open_weights(), options.size)
+    found: dict[str, list[Finding]] = {name: [] for name in asked}
+    if asked or options.pictures:
+        work = partial(look_at, asked=asked, pictures=options.pictures)
+        with ProcessPoolExecutor(options.processes, multiprocessing.get_context("spawn")) as pool:
+            for one in pool.map(work, *zip(*cast, strict=True)):
+                for name, findings in one.items():
+                    found[name].extend(findings)
     lines = [line(name, ROWS[name][0], findings, ROWS[name][2], low_is_bad=ROWS[name][3]) for name, findings in found.items()]
     for name in names:
         if name in ALONE:
-            lines += ALONE[name](first)
+            lines += ALONE[name](cast[0][1].rgb)
     print("\n" + table(lines))
     if options.json:
         report(lines, found, options.json)

@@ -11,15 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from protocol.channels import CHANNELS, INDEX, SIDES
-from renderer.faces import Face
 from renderer.pose import head_pose, pose_of, relative_pose, rotation
 from renderer.puppet.axes import steps
-from renderer.puppet.prediction import gone, irises, landmarks
 from renderer.puppet.rig import PuppetRig
 from tests import dots, magnitudes
 from tests.findings import Finding
-from tests.seen import openness
-from tests.subjects import AMOUNTS, Case, Motion, Subject, rows
+from tests.prediction import gone, irises, landmarks
+from tests.seen import openness, points
+from tests.subjects import AMOUNTS, Case, Motion, Picture, Subject, rows
 
 Points = NDArray[np.float64]
 
@@ -33,8 +32,6 @@ ASTRAY = 30.0
 """Degrees by which they may seem to go another way."""
 SLOPES = (0.4, 1.5)
 """How far they may seem to go, by how far they are predicted to."""
-LIDS = tuple(range(16))
-"""Points of the iris network's contour that are the lids' edges and corners."""
 POSES: tuple[dict[str, float], ...] = (
     *({name: share} for share in (1.0, -1.0, 0.5, -0.5) for name in ("headYaw", "headPitch", "headRoll")),
     {"headYaw": 0.6, "headPitch": 0.6},
@@ -133,38 +130,34 @@ class Sight:
 
 
 def looked_at(subject: Subject) -> list[Sight]:
-    """What a detector sees of every channel: mesh, middles of the irises, edges of the lids."""
-    rest = subject.seen(subject.frames({})[0])
+    """What a detector sees of every channel: mesh and middles of the irises."""
+    rest = landmarks_in(subject, subject.frames({})[0])
     if rest is None:
         return []
+    cases, count = subject.cases, len(AMOUNTS)
+    motion = np.concatenate([amounts_of(case) for case in cases])
+    predicted = predicted_landmarks(subject.rig, motion, rest) / subject.face.u
     sights = []
-    for case in subject.cases:
-        motion = amounts_of(case)
-        faces = [subject.seen(frame) for frame in subject.render(motion)]
-        if None in faces:
-            continue
-        seen = np.stack([landmarks_of(face) for face in faces if face is not None]) - landmarks_of(rest)
-        sights.append(Sight(case, predicted_landmarks(subject.rig, motion) / subject.face.u, seen / subject.face.u))
+    for number, case in enumerate(cases):
+        part = slice(number * count, (number + 1) * count)
+        found = [landmarks_in(subject, frame) for frame in subject.render(motion[part])]
+        seen = [points - rest for points in found if points is not None]
+        if len(seen) == count:
+            sights.append(Sight(case, predicted[part], np.stack(seen) / subject.face.u))
     return sights
 
 
-def landmarks_of(face: Face) -> Points:
-    """[n, 2], pixels: mesh, irises, lids."""
-    return np.concatenate([face.mesh[:, :2], face.irises[:, 0], face.contours[:, LIDS].reshape(-1, 2)]).astype(np.float64)
+def landmarks_in(subject: Subject, frame: Picture) -> Points | None:
+    """Where a detector sees mesh and irises in a frame, [470, 2], pixels; None if it sees no face."""
+    face = subject.seen(frame)
+    return None if face is None else points(frame, face, subject.nets)
 
 
-def predicted_landmarks(rig: PuppetRig, motion: Motion) -> Points:
-    """How these go, [frames, n, 2], pixels."""
-    lids = rig.face.contours[:, LIDS].reshape(-1, 2)
-    edges = np.tile(np.array([0] + [-1] * 7 + [0] + [1] * 7), 2)
-    whole = np.concatenate(
-        [
-            landmarks(rig, motion) - rig.face.mesh[:, :2],
-            irises(rig, motion)[:, :, 0] - rig.face.irises[:, 0],
-            gone(rig, lids, motion, edges=edges) - lids,
-        ],
-        axis=1,
-    )
+def predicted_landmarks(rig: PuppetRig, motion: Motion, rest: Points) -> Points:
+    """How these go, [frames, 470, 2], pixels, from where they are at rest, [470, 2]."""
+    mesh = rest[: len(rig.face.mesh)].astype(np.float32)
+    skin = landmarks(rig, motion, mesh) - mesh
+    whole = np.concatenate([skin, irises(rig, motion)[:, :, 0] - rig.face.irises[:, 0]], axis=1)
     return whole.astype(np.float64)
 
 

@@ -31,8 +31,10 @@ from protocol.channels import INDEX, NAMES
 from renderer.faces import FaceNets, find_faces
 from renderer.puppet.puppet import Puppet
 from renderer.puppet.rig import PuppetRig
-from renderer.video import open_sink
 from renderer.weights import open_weights
+from runtime.filming import CHUNK, Shot, film
+from runtime.renderers import Opened
+from runtime.studio import Stage, Studio
 from tests.subjects import Motion, Picture, portrait_of
 
 T = TypeVar("T")
@@ -40,8 +42,6 @@ T = TypeVar("T")
 CORES = 2
 RUNS = 3
 FPS = 25
-CHUNK = 16
-"""Frames that are asked for at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,11 +209,9 @@ def pace(picture: Picture, side: int, face: float, count: int, *, encode: bool) 
 
 
 def _filmed(puppet: Puppet, rig: PuppetRig, motion: Motion, path: Path) -> None:
-    width, height = rig.size
-    with open_sink(path, width, height, Fraction(FPS)) as sink:
-        for first in range(0, len(motion), CHUNK):
-            for frame in puppet.render(rig, motion[first : first + CHUNK]):
-                sink.write(frame)
+    """Make a video as the program does: chunk by chunk, while the encoder's own threads work on the chunk before."""
+    stage = Stage("", rig.size, rig.focus, rig.ranges, (), {})
+    film(Studio(stage, Opened(puppet, {}), rig, None), motion, Shot(output=str(path), fps=Fraction(FPS), metadata={}))
 
 
 def preparation(picture: Picture, side: int, face: float) -> float:

@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from renderer.interface import Frames
-from renderer.puppet.prediction import gone
 from tests import dots
+from tests.prediction import gone
 from tests.subjects import Case, Picture, Pose, Subject, rows
 
 TILE = 200

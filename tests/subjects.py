@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +32,9 @@ SIZE = 512
 AMOUNTS = (0.25, 0.5, 0.75, 1.0)
 GAZE = 15.0
 """Degrees that eyes are turned by at 1."""
+
+DRAWN, DRAWING = "drawn", (110, 256, 230, 512, 512)
+"""The drawn face: its name; pixels between its outer eye corners, its middle, width and height of the picture."""
 
 Picture = NDArray[np.uint8]
 Motion = NDArray[np.float32]
@@ -141,22 +144,20 @@ def portrait_of(rgb: Picture, name: str) -> Portrait:
     return Portrait(rgb=np.ascontiguousarray(rgb), alpha=None, name=name, notes=(), digest="")
 
 
-def subjects(files: list[Path], nets: FaceNets, weights: Weights, size: int = SIZE) -> Iterator[Subject]:
-    """The portraits in these files, reduced to so many pixels; without any the sample, what becomes of it when it is taken
-    otherwise, and a drawn face."""
+def portraits(files: Sequence[Path], weights: Weights, size: int = SIZE) -> list[tuple[str, Portrait]]:
+    """The portraits in these files by their names, reduced to so many pixels; without any the sample, what becomes of it when
+    it is taken otherwise, and a drawn face."""
     if files:
-        for path in files:
-            yield Subject(path.stem, read_portrait(path, size=size), nets)
-        return
-    for name, rgb in made_from(sample_portrait(weights)).items():
-        yield Subject(name, portrait_of(rgb, name), nets)
-    yield drawn(nets)
+        return [(path.stem, read_portrait(path, size=size)) for path in files]
+    made = [(name, portrait_of(rgb, name)) for name, rgb in made_from(sample_portrait(weights)).items()]
+    return [*made, (DRAWN, portrait_of(drawn_portrait(*DRAWING)[0], DRAWN))]
 
 
-def drawn(nets: FaceNets) -> Subject:
-    """A face in plain colours, whose mesh is known."""
-    picture, face, matte = drawn_portrait(110, 256, 230, 512, 512)
-    return Subject("drawn", portrait_of(picture, "drawn"), nets, prepared(picture, face, matte))
+def subject_of(name: str, portrait: Portrait, nets: FaceNets) -> Subject:
+    """One of these, prepared; of the drawn face the mesh is known."""
+    if name != DRAWN:
+        return Subject(name, portrait, nets)
+    return Subject(name, portrait, nets, prepared(*drawn_portrait(*DRAWING)))
 
 
 def made_from(sample: Picture) -> dict[str, Picture]:

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from renderer.puppet.anatomy import CHIN, LID_LOWER, LID_UPPER, LOWER_INNER, UPPER_INNER
-from renderer.puppet.prediction import gone, irises, landmarks, lower_side
 from renderer.puppet.puppet import Puppet, prepared
 from renderer.puppet.rig import PuppetRig
 from tests import dots
 from tests.drawn_face import drawn_portrait
 from tests.posing import motion
+from tests.prediction import gone, irises, landmarks, lower_side
 
 U = 70.0
 

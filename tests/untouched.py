@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from protocol.channels import CHANNELS, REGIONS, SIDES, Channel
 from renderer.interface import Backdrop
-from renderer.puppet.prediction import gone
 from tests.findings import Finding
 from tests.folds_over import fold_overs
+from tests.prediction import gone
 from tests.subjects import Motion, Pose, Subject, rows
 
 Mask = NDArray[np.bool_]

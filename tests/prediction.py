@@ -40,17 +40,18 @@ UPPER_LIP = frozenset({*UPPER_INNER[1:-1], *UPPER_OUTER[1:-1]})
 LOWER_LIP = frozenset({*LOWER_INNER[1:-1], *LOWER_OUTER[1:-1]})
 
 
-def landmarks(rig: PuppetRig, motion: NDArray[np.float32]) -> Points:
+def landmarks(rig: PuppetRig, motion: NDArray[np.float32], mesh: Points | None = None) -> Points:
     """Where the mesh of the face is in frames.
 
     Args:
         rig: of the portrait.
         motion: float32 [frames, 62], within the rig's ranges.
+        mesh: float32 [468, 2], pixels: where it is seen in the portrait; as the rig knows it by default.
 
     Returns:
-        float32 [frames, 468, 2], pixels; at rest the portrait's own mesh, unless the rig relaxes its expression.
+        float32 [frames, 468, 2], pixels; at rest where it is seen in the portrait, unless the rig relaxes its expression.
     """
-    mesh = rig.face.mesh[:, :2]
+    mesh = rig.face.mesh[:, :2] if mesh is None else mesh
     below = lower_side(rig, mesh)
     below[list(UPPER_LIP)], below[list(LOWER_LIP)] = False, True
     lids = np.zeros(len(mesh), np.int64)
