@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tempfile
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from protocol.channels import CHANNELS, INDEX, NAMES
 from renderer.puppet.geometry import head_frame
 from renderer.puppet.puppet import Puppet
-from renderer.puppet.regions import region_mask
+from renderer.puppet.regions import head_coordinates, region_mask
 from renderer.puppet.render import paint
 from renderer.puppet.rig import PuppetRig
 from renderer.video import open_sink, read_frames
@@ -84,23 +84,32 @@ def micro(puppet: Puppet, rig: PuppetRig, channels: tuple[str, ...] = CODED) -> 
                 for frame in (*[still] * REST, peak):
                     sink.write(frame)
         shots = _shots(path, height, width)
-        for name, still, peak, shot in zip(channels, rest, moved, shots, strict=True):
+        parts = moved_parts(rig, channels)
+        for name, still, peak, shot, part in zip(channels, rest, moved, shots, parts, strict=True):
             earlier, before, seen = shot
-            part = moved_part(rig, name)
             changed = _changed(still, peak), _changed(before, seen), _changed(earlier, before)
             rendered, encoded, noise = (float(each[part].mean()) if part.any() else 0.0 for each in changed)
             found.append(Micro(name, int(part.sum()), rendered, encoded, noise))
     return found
 
 
-def moved_part(rig: PuppetRig, channel: str) -> NDArray[np.bool_]:
-    """The portrait's pixels in a channel's region that it moves at 1 by a tenth of its largest way or more."""
+def moved_parts(rig: PuppetRig, channels: Sequence[str]) -> list[NDArray[np.bool_]]:
+    """The portrait's pixels in each channel's region that it moves at 1 by a tenth of its largest way or more."""
     mesh, shape = rig.face.mesh.astype(np.float64), rig.picture.shape[:2]
+    frame = head_frame(mesh)
+    coordinates = head_coordinates(frame, mesh, shape)
     left, top, right, bottom = rig.stage
-    way = np.hypot(*(_places(rig, _row(channel, 1.0)) - _places(rig, _row(channel, 0.0))))
-    part = np.zeros(shape, bool)
-    part[top:bottom, left:right] = way >= max(LEAST_WAY * float(way.max()), 1e-3)
-    return part & region_mask(channel, head_frame(mesh), mesh, shape)
+    rests: dict[bytes, NDArray[np.float32]] = {}  # but for what some channels act on there is only one
+    parts = []
+    for channel in channels:
+        rest = _row(channel, 0.0)
+        if rest.tobytes() not in rests:
+            rests[rest.tobytes()] = _places(rig, rest)
+        way = np.hypot(*(_places(rig, _row(channel, 1.0)) - rests[rest.tobytes()]))
+        part = np.zeros(shape, bool)
+        part[top:bottom, left:right] = way >= max(LEAST_WAY * float(way.max()), 1e-3)
+        parts.append(part & region_mask(channel, frame, mesh, shape, coordinates=coordinates))
+    return parts
 
 
 def _row(channel: str, value: float) -> NDArray[np.float32]:

@@ -57,9 +57,10 @@ def exact(subject: Subject) -> list[Finding]:
     mesh = mesh[~_in_an_eye(rig, mesh)]
     face = dots.dotted(rig, mesh)
     eyes = dots.with_iris_dots(rig)
+    motions = np.stack([amounts_of(case) for case in subject.cases])
+    goes_to = gone(rig, mesh.astype(np.float32), np.concatenate(motions)).astype(np.float64).reshape(*motions.shape[:2], -1, 2)
     findings = []
-    for case in subject.cases:
-        motion = amounts_of(case)
+    for case, motion, skin in zip(subject.cases, motions, goes_to, strict=True):
         if case.channel.startswith(("eyeYaw", "eyePitch")):
             which = 0 if case.channel.endswith("Right") else 1
             start = rig.face.irises[[which], 0].astype(np.float64)
@@ -69,9 +70,8 @@ def exact(subject: Subject) -> list[Finding]:
             found = np.array([[dots.middle(f[..., 0], e[0], near)] for f, e in zip(frames, expected, strict=True)])
             least = 1
         else:
-            start, expected = mesh, gone(rig, mesh.astype(np.float32), motion).astype(np.float64)
-            goes = np.hypot(*(expected - start).max(axis=0).T) >= LEAST_PIXELS
-            wanted = np.flatnonzero(goes)
+            start, expected = mesh, skin
+            wanted = np.flatnonzero(np.linalg.norm(expected - start, axis=2).max(axis=0) >= LEAST_PIXELS)
             found = dots.found(subject.puppet, _only(face, wanted), motion, expected)
             least = LEAST_DOTS
         length = np.linalg.norm(expected - start, axis=-1)
