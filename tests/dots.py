@@ -31,6 +31,10 @@ WIDE = 0.011
 FINEST = 1.2
 SEEN = 0.7
 """Of a dot's brightness: one that is fainter is taken to be hidden, or cut by the edge of a lip or a lid."""
+CUT = 0.05
+"""Of a spot's light: one that differs by more from the dot that is fitted to it is taken to be cut, too. On three portraits
+whole dots are .02 pixels off in the median, those that a lid or a lip cuts .2 to .8.
+"""
 
 SIDE = 2
 """Pixels around the brightest one that tell where a dot's top is."""
@@ -199,9 +203,10 @@ def middle(picture: NDArray[np.uint8], where: Points, near: float) -> tuple[floa
     spot = picture[row - SIDE : row + SIDE + 1, column - SIDE : column + SIDE + 1].astype(np.float64).ravel()
     # Rounding to whole grey levels matters the more, the darker a pixel is.
     weight = np.where(spot > 0.3 * spot.max(), spot, 0)
-    a, b, c, d, e, _ = np.linalg.lstsq(TERMS * weight[:, None], np.log(np.maximum(spot, 1)) * weight, rcond=None)[0]
+    top_of = np.linalg.lstsq(TERMS * weight[:, None], np.log(np.maximum(spot, 1)) * weight, rcond=None)[0]
+    a, b, c, d, e, _ = top_of
     bend = 4 * a * b - c * c
-    if bend <= 0 or a >= 0:
+    if bend <= 0 or a >= 0 or np.abs(np.exp(TERMS @ top_of) - spot).sum() > CUT * spot.sum():
         return none
     aside, below = (c * e - 2 * b * d) / bend, (c * d - 2 * a * e) / bend
     if max(abs(aside), abs(below)) > SIDE:

@@ -95,3 +95,11 @@ def test_a_dot_in_an_iris_is_found_where_the_eye_has_turned(rig: PuppetRig, pupp
         seen = dots.middle(frame, expected[eye], 0.05 * U)
         way = np.linalg.norm(expected[eye] - rig.face.irises[eye, 0])
         assert np.linalg.norm(seen - expected[eye]) <= 0.05 * way
+
+
+def test_a_dot_that_is_cut_is_not_taken_for_one_that_lies_elsewhere():
+    where = np.array([20.3, 15.7])
+    picture = (255 * dots.drawn(where[None], (32, 40), 1.3)).astype(np.uint8)
+    assert dots.middle(picture, where, 4.0) == pytest.approx(where, abs=0.05)
+    picture[:16] = 0  # a lid over its upper half
+    assert np.isnan(dots.middle(picture, where, 4.0)).all()
