@@ -20,8 +20,9 @@ far:
     one inner end down and in by .06 u    0 %, .18       43 %, .50
     cheeks up by .06 u, rings below       0 %, .21       23 %, .33
 
-The mesh network knows brows best that go up or down together. Shown the same face shifted, scaled and turned, both see brows
-alike: root mean square distances from the mean are .0024 u of the mesh network and .0021 u of the iris network.
+Lids were measured at one look. The mesh network knows brows best that go up or down together. Shown the same face shifted,
+scaled and turned, both see brows alike: root mean square distances from the mean are .0024 u of the mesh network and .0021 u
+of the iris network.
 """
 
 from __future__ import annotations
