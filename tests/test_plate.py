@@ -60,17 +60,17 @@ def pixels() -> torch.Tensor:
 
 def test_what_is_not_hidden_stays_to_the_last_bit():
     picture = portrait()
-    assert np.array_equal(backdrop(picture, HIDDEN, FOLLOW, U)[~HIDDEN], picture[~HIDDEN])
+    assert np.array_equal(backdrop(picture, HIDDEN, U)[~HIDDEN], picture[~HIDDEN])
 
 
 def test_light_goes_on_behind_the_person():
     light = 0.2 + 0.0015 * X + 0.0005 * Y
     picture = wall(np.where(HIDDEN, 0.9, light))
-    assert np.abs(backdrop(picture, HIDDEN, FOLLOW, U)[..., 0] - light)[HIDDEN].mean() < 0.03
+    assert np.abs(backdrop(picture, HIDDEN, U)[..., 0] - light)[HIDDEN].mean() < 0.03
 
 
 def test_grain_goes_on_behind_the_person():
-    filled = backdrop(wall(np.where(HIDDEN, 0.9, 0.5), 0.03), HIDDEN, FOLLOW, U)[..., 0]
+    filled = backdrop(wall(np.where(HIDDEN, 0.9, 0.5), 0.03), HIDDEN, U)[..., 0]
     detail = filled - cv2.GaussianBlur(filled, (0, 0), 1.5)
     for near in (HIDDEN & (AWAY > -15), HIDDEN & (AWAY < -45)):
         assert detail[near].std() == pytest.approx(detail[~HIDDEN].std(), rel=0.5)
@@ -78,14 +78,14 @@ def test_grain_goes_on_behind_the_person():
 
 def test_a_pattern_goes_on_behind_the_edge():
     shelves = 0.5 + 0.3 * np.sign(np.sin(Y / 8))
-    filled = backdrop(wall(np.where(HIDDEN, 0.1, shelves)), HIDDEN, FOLLOW, U)[..., 0]
+    filled = backdrop(wall(np.where(HIDDEN, 0.1, shelves)), HIDDEN, U)[..., 0]
     rim = HIDDEN & (AWAY > -10) & (np.abs(Y - 140) < 30)
     assert np.abs(filled - shelves)[rim].mean() < 0.15  # half of what a plain grey would miss
 
 
 def test_a_picture_full_of_person_has_a_background_too():
     picture = portrait()
-    filled = backdrop(picture, np.ones(SHAPE, bool), FOLLOW, U)
+    filled = backdrop(picture, np.ones(SHAPE, bool), U)
     assert np.isfinite(filled).all()
     assert filled.std() < picture.std()
 

@@ -2,8 +2,8 @@
 
 Rules
 - What is not hidden stays as it is, bit for bit.
-- Where the background is plain its light goes on; where there are things in it, these go on, out of pieces of what is seen, and
-  as sharp as they are. Deep behind the person, where a turning head uncovers nothing, only the light is left.
+- Where the background is plain its light goes on; where there are things in it, what is seen right beside goes on, mirrored.
+  Deep behind the person, where a turning head seldom uncovers anything, only the light is left: rather plain than wrong.
 """
 
 from __future__ import annotations
@@ -17,20 +17,18 @@ from scipy.sparse.linalg import spsolve
 from torch import Tensor
 
 from renderer.puppet.matte import own_colours, reach, spread, strands
+from renderer.puppet.mirror import mirrored
 from renderer.puppet.pixels import Picture, chosen, farthest, thrice, weighed
-from renderer.puppet.quilt import quilted
 
 COARSE = 96
 """Nodes along the longer side of the grid on which light is carried across what is hidden."""
-DEEP = (0.8, 1.1)
-"""u behind the edge up to which things go on, and from where on there is only light. A head that tilts by 20 degrees uncovers
-.7 u at the crown."""
+DEEP = (0.2, 0.6)
+"""u behind the edge up to which things go on, and from where on there is only light. What a speaker's head does uncovers .2 u; one
+that tilts by 20 degrees uncovers .7 u at the crown, where a mirror would be noticed."""
 MOVES = 0.05
 """Share of the head's motion below which nothing is uncovered."""
 THINGS = (0.025, 0.05)
 """How far a background's colours leave the light around, 0..1, up to which it is plain, and from where on there are things."""
-FINE = (0.012, 0.03)
-"""How far they leave their own close surroundings up to which the background is out of focus, and from where on it is sharp."""
 FADE = (0.008, 1.5)
 """u of motion, but no fewer pixels than the second figure, over which the portrait's own pixels give way to the layers that it
 was taken apart into."""
@@ -66,7 +64,7 @@ def taken_apart(
     alpha = np.maximum(alpha, loose)
     stays = (follow < LAGGING) & (alpha < 0.02)
     hidden = (reach(picture, alpha, matte, u) & ~stays) | (hair & (follow > MOVES))
-    plate = backdrop(picture, hidden, follow, u)
+    plate = backdrop(picture, hidden, u)
     own = own_colours(picture, alpha, plate, u)
     person = cv2.merge([own, alpha])
     lacking = picture - (plate + weighed(own - plate, alpha))
@@ -76,13 +74,12 @@ def taken_apart(
     return person, plate, cv2.merge([lacking, across, down])
 
 
-def backdrop(picture: Picture, hidden: NDArray[np.bool_], follow: NDArray[np.float32], u: float) -> Picture:
+def backdrop(picture: Picture, hidden: NDArray[np.bool_], u: float) -> Picture:
     """The picture without the person.
 
     Args:
         picture: float32 [height, width, 3], 0..1.
         hidden: bool [height, width]: where it shows the person.
-        follow: float32 [height, width], how far each place goes along with the head, 0..1.
         u: pixels.
     """
     if not hidden.any():
@@ -93,32 +90,29 @@ def backdrop(picture: Picture, hidden: NDArray[np.bool_], follow: NDArray[np.flo
         return np.clip(cv2.GaussianBlur(picture, (0, 0), 0.5 * u) + thrice(grain), 0, 1).astype(np.float32)
     light = _light(picture, hidden, u)
     depth = cv2.distanceTransform(hidden.astype(np.uint8), cv2.DIST_L2, 5) / np.float32(u)
-    things, sharp = (
-        _step_up(measure, *between) for measure, between in zip(_detail(picture, hidden, light, u), (THINGS, FINE), strict=True)
-    )
-    share = _step_up(follow, 0, MOVES) * (1 - _step_up(depth, *DEEP)) * things * hidden
-    large, fine = quilted(picture, hidden, share > 0, light, u)
-    made = large + weighed(fine - large, sharp)
-    filled = light + weighed(made - light, share) + thrice((1 - share * sharp) * grain)
+    share = _step_up(_detail(picture, hidden, light, u), *THINGS) * (1 - _step_up(depth, *DEEP))
+    filled = light + weighed(mirrored(picture, hidden, u) - light, share) + thrice((1 - share) * grain)
     return chosen(hidden, np.clip(filled, 0, 1, out=filled), picture)
 
 
-def _detail(picture: Picture, hidden: NDArray[np.bool_], light: Picture, u: float) -> tuple[Picture, Picture]:
-    """How far what is seen near each place leaves the light, and how far its own close surroundings, [height, width] each."""
+def _detail(picture: Picture, hidden: NDArray[np.bool_], light: Picture, u: float) -> NDArray[np.float32]:
+    """How far what is seen near each place leaves the light, [height, width]."""
     shrink = max(1.0, u / DETAIL_U)
     height, width = hidden.shape
     size = (max(1, round(width / shrink)), max(1, round(height / shrink)))
-    close = cv2.blur(picture, (2 * max(1, round(0.06 * u)) + 1,) * 2)
-    both = (farthest(close, light), farthest(picture, close))
+    off = farthest(cv2.blur(picture, (2 * max(1, round(0.06 * u)) + 1,) * 2), light)
     # The edge itself mixes with the person.
     seen = cv2.erode((~hidden).astype(np.uint8), np.ones((3, 3), np.uint8), iterations=max(1, round(0.06 * u)))
-    weight = cv2.resize(seen.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     # What is half a u away counts too: a flag is plain between its stripes.
-    reduced = [cv2.resize(one * seen, size, interpolation=cv2.INTER_AREA) for one in both]
-    small, weight = (cv2.GaussianBlur(values, (0, 0), AROUND * u / shrink) for values in (cv2.merge(reduced), weight))
-    small /= np.maximum(weight, 1e-6)[..., None]
-    found = cv2.resize(spread(small, weight, 0.3 * u / shrink), (width, height), interpolation=cv2.INTER_LINEAR)
-    return found[..., 0], found[..., 1]
+    small, weight = (
+        cv2.GaussianBlur(cv2.resize(values, size, interpolation=cv2.INTER_AREA), (0, 0), AROUND * u / shrink)
+        for values in (off * seen, seen.astype(np.float32))
+    )
+    small /= np.maximum(weight, 1e-6)
+    found: NDArray[np.float32] = cv2.resize(
+        spread(thrice(small), weight, 0.3 * u / shrink)[..., 0], (width, height), interpolation=cv2.INTER_LINEAR
+    )
+    return found
 
 
 def over(person: Tensor, alpha: Tensor, plate: Tensor) -> Tensor:
