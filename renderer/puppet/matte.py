@@ -23,10 +23,12 @@ LEVELS = (0.08, 0.92)
 """Parts of the matte that count as nothing and as all: networks seldom say 0 or 1."""
 EDGE = (0.07, 0.12)
 """u from the matte's half-way line up to which its own softness is kept, and from where on it is firm."""
-NEAR, FOG = 0.03, 0.09
+NEAR, FOG = 0.04, 0.09
 """u around the matte that count as the person's in any case, and where even its fog does."""
 PENUMBRA = 0.09
 """u around the matte within which the person may still shade the background."""
+LIKE = 0.12
+"""Share of the person in a colour there from which on it counts as the person's."""
 SURE = 0.95
 """Where the matte has at least so much, a little inside, colours are taken to be the person's alone."""
 RIM = 0.02
@@ -46,7 +48,7 @@ GAP = 0.03
 """u: how far from each other pieces of one strand may lie that a picture shows in parts."""
 PLAIN = 0.12
 """How far from the background around it, 0..1, a strand's colour must be; what is nearer would be grain or a wall's pattern."""
-ROUGH = (0.02, 0.04)
+ROUGH = (0.02, 0.03)
 """How far a background's colours leave their surroundings', 0..1, up to which strands are told from it, and from where on twigs
 and lamps would be taken for them."""
 ALIKE = (0.25, 0.75)
@@ -125,7 +127,7 @@ def reach(picture: Picture, alpha: Matte, matte: Matte, u: float) -> NDArray[np.
     behind = spread(picture, 1 - (rim | found).astype(np.float32), 0.05 * u)
     across = own - behind
     like = alike(picture - behind, across) / (alike(across, across) + np.float32(1e-3))
-    return found | cv2.morphologyEx((rim & (like > 0.2)).astype(np.uint8), cv2.MORPH_CLOSE, _disc(0.02 * u)).astype(bool)
+    return found | cv2.morphologyEx((rim & (like > LIKE)).astype(np.uint8), cv2.MORPH_CLOSE, _disc(0.02 * u)).astype(bool)
 
 
 def strands(picture: Picture, alpha: Matte, u: float) -> tuple[Matte, NDArray[np.bool_]]:

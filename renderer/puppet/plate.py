@@ -25,8 +25,6 @@ COARSE = 96
 DEEP = (0.2, 0.6)
 """u behind the edge up to which things go on, and from where on there is only light. What a speaker's head does uncovers .2 u; one
 that tilts by 20 degrees uncovers .7 u at the crown, where a mirror would be noticed."""
-MOVES = 0.05
-"""Share of the head's motion below which nothing is uncovered."""
 THINGS = (0.025, 0.05)
 """How far a background's colours leave the light around, 0..1, up to which it is plain, and from where on there are things."""
 FADE = (0.008, 1.5)
@@ -59,18 +57,20 @@ def taken_apart(
         lack to be the portrait again [height, width, 9]: itself, and how it changes to the right and down.
     """
     # What may be the person's but has no alpha, such as the rim of a collar, is taken out where the head carries the person
-    # away, and stays in the background where the body rests: there it would be missed.
+    # away, and stays in the background where the body rests: there it would be missed. So do thin things there, which are
+    # rather collars and chains than hair.
     loose, hair = strands(picture, alpha, u)
-    alpha = np.maximum(alpha, loose)
-    stays = (follow < LAGGING) & (alpha < 0.02)
-    hidden = (reach(picture, alpha, matte, u) & ~stays) | (hair & (follow > MOVES))
+    rests = follow < LAGGING
+    alpha = np.where(rests, alpha, np.maximum(alpha, loose))
+    hidden = (reach(picture, alpha, matte, u) | hair) & ~(rests & (alpha < 0.02))
     plate = backdrop(picture, hidden, u)
     own = own_colours(picture, alpha, plate, u)
     person = cv2.merge([own, alpha])
     lacking = picture - (plate + weighed(own - plate, alpha))
     change, none = np.array([-SLOPE, 0, SLOPE]), np.ones(1)
-    across = cv2.sepFilter2D(lacking, -1, change, none, borderType=cv2.BORDER_REPLICATE)
-    down = cv2.sepFilter2D(lacking, -1, none, change, borderType=cv2.BORDER_REPLICATE)
+    taking_part = (hidden | (alpha > 0)).astype(np.float32)
+    across = weighed(cv2.sepFilter2D(lacking, -1, change, none, borderType=cv2.BORDER_REPLICATE), taking_part)
+    down = weighed(cv2.sepFilter2D(lacking, -1, none, change, borderType=cv2.BORDER_REPLICATE), taking_part)
     return person, plate, cv2.merge([lacking, across, down])
 
 
