@@ -161,10 +161,8 @@ def strands(picture: Picture, alpha: Matte, u: float) -> tuple[Matte, NDArray[np
     plain = cv2.medianBlur((np.clip(free, 0, 1) * 255 + 0.5).astype(np.uint8), span).astype(np.float32) / np.float32(255)
     outside = (inside < 0.02).astype(np.float32)
     rough = _blurred(np.abs(free - plain).mean(axis=2) * outside, 0.25 * unit) / (_blurred(outside, 0.25 * unit) + 0.01)
-    quiet = _smooth(ROUGH[1], ROUGH[0], rough) * (
-        cv2.distanceTransform((inside < 0.5).astype(np.uint8), cv2.DIST_L2, 5) < STRANDS * unit
-    )
-    quiet, behind = _resized(quiet, width, height), _resized(plain, width, height)
+    close = (cv2.distanceTransform((inside < 0.5).astype(np.uint8), cv2.DIST_L2, 5) < STRANDS * unit).astype(np.float32)
+    quiet, close, behind = (_resized(one, width, height) for one in (_smooth(ROUGH[1], ROUGH[0], rough), close, plain))
     across = _resized(own, width, height) - behind
     length = alike(across, across)
     off = picture - behind
@@ -172,10 +170,11 @@ def strands(picture: Picture, alpha: Matte, u: float) -> tuple[Matte, NDArray[np
     beside: Matte = np.divide(np.sqrt(np.maximum(alike(off, off) - like**2 * length, 0)), np.float32(PLAIN))
     apart: Matte = np.divide(np.sqrt(length), np.float32(PLAIN))
     share = _smooth(*ALIKE, like) * _smooth(0.6, 1.2, apart) * _smooth(1.0, 0.5, beside)
-    share = np.where(person == 0, share * quiet, 0).astype(np.float32)
+    share = np.where(person == 0, share * close, 0).astype(np.float32)
     # What is not thin is something else of that colour.
     thin = share * (cv2.morphologyEx((share > 0.2).astype(np.uint8), cv2.MORPH_OPEN, _disc(THIN * u)) == 0)
-    found = np.where(_joined(thin > 0.1, person > 0) & (person == 0), thin, 0).astype(np.float32)
+    sure = thin * quiet
+    found = np.where(_joined(sure > 0.1, person > 0) & (person == 0), sure, 0).astype(np.float32)
     near = (_distance(thin > 0.05) < GAP * u) & (_distance((person > 0) | (found > 0.1)) < PENUMBRA * u)
     return found, _joined(near, person > 0) & (person == 0)
 

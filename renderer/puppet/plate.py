@@ -22,7 +22,9 @@ from renderer.puppet.pixels import Picture, chosen, farthest, thrice, weighed
 
 COARSE = 96
 """Nodes along the longer side of the grid on which light is carried across what is hidden."""
-DEEP = (0.2, 0.6)
+SEAM = 0.15
+"""u behind the edge over which even a plain background's own colours give way to its light, so that no line is left there."""
+DEEP = (0.12, 0.5)
 """u behind the edge up to which things go on, and from where on there is only light. What a speaker's head does uncovers .2 u; one
 that tilts by 20 degrees uncovers .7 u at the crown, where a mirror would be noticed."""
 THINGS = (0.025, 0.05)
@@ -90,7 +92,8 @@ def backdrop(picture: Picture, hidden: NDArray[np.bool_], u: float) -> Picture:
         return np.clip(cv2.GaussianBlur(picture, (0, 0), 0.5 * u) + thrice(grain), 0, 1).astype(np.float32)
     light = _light(picture, hidden, u)
     depth = cv2.distanceTransform(hidden.astype(np.uint8), cv2.DIST_L2, 5) / np.float32(u)
-    share = _step_up(_detail(picture, hidden, light, u), *THINGS) * (1 - _step_up(depth, *DEEP))
+    things = _step_up(_detail(picture, hidden, light, u), *THINGS)
+    share = np.maximum(things * (1 - _step_up(depth, *DEEP)), 1 - _step_up(depth, 0, SEAM))
     filled = light + weighed(mirrored(picture, hidden, u) - light, share) + thrice((1 - share) * grain)
     return chosen(hidden, np.clip(filled, 0, 1, out=filled), picture)
 
