@@ -90,6 +90,15 @@ def test_a_lock_that_the_matte_missed_goes_along():
     assert loose[np.abs(Y - 140) > 8].max() < 0.1
 
 
+def test_a_collar_is_no_hair():
+    """A rim of the hair's colour that hangs together with the person, but is wider than any strand."""
+    picture = PICTURE.copy()
+    picture[139:147, 225:250] = (0.3, 0.2, 0.1)
+    loose, hair = strands(picture, firm(HEAD, MESH, U), U)
+    assert not loose[139:147, 242:248].any()
+    assert not hair[141:145, 246:248].any()
+
+
 def test_a_line_by_itself_is_no_hair():
     loose, hair = strands(with_lock(258), firm(HEAD, MESH, U), U)
     assert not loose[:, 255:].any()

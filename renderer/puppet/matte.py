@@ -42,7 +42,7 @@ COARSE_U = 40
 """Pixels that a u has at most where colours of hair and background are compared."""
 STRANDS = 0.55
 """u around the matte within which single strands of hair are looked for."""
-THIN = 0.06
+THIN = 0.025
 """u: half the width that a strand has at most."""
 GAP = 0.03
 """u: how far from each other pieces of one strand may lie that a picture shows in parts."""

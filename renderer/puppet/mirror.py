@@ -1,5 +1,6 @@
-"""A picture carried on where something hides it, mirrored at the edge of what is seen: a thin strip goes on in the colours right
-beside it and as sharp as these, whatever they show. Curtains, lights and leaves stay what they are, and no edge comes up between.
+"""A picture carried on where something hides it, mirrored at the edge of what is seen: a thin strip goes on in the colours
+right beside it and as sharp as these, whatever they show. Curtains, lights and leaves stay what they are, and no edge comes
+up between.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from renderer.puppet.pixels import Picture, chosen, weighed
 COARSE_U = 24
 """Pixels that a u has at most where the way out of what is hidden is looked for."""
 EVEN = (0.05, 0.12)
-"""u over which an edge is evened before anything is mirrored at it: close to it, and deep behind it, where every one of its bends
-would otherwise spread as a fan."""
+"""u over which an edge is evened before anything is mirrored at it: close to it, and deep behind it, where every one of its
+bends would otherwise spread as a fan."""
 DEEP = (0.1, 0.35)
 """u behind the edge up to which the first of these holds, and from where on the second."""
 FARTHEST = 0.3
@@ -36,8 +37,8 @@ def mirrored(picture: Picture, hidden: NDArray[np.bool_], u: float) -> Picture:
         u: pixels.
 
     Returns:
-        float32 [height, width, 3]: of use where it is hidden. Where only what is hidden itself is mirrored, as between a head and
-        a shoulder, it is what is seen around there.
+        float32 [height, width, 3]: of use where it is hidden. Where only what is hidden itself is mirrored, as between a head
+        and a shoulder, it is what is seen around there.
     """
     height, width = hidden.shape
     depth = cv2.distanceTransform(hidden.astype(np.uint8), cv2.DIST_L2, 5)
@@ -66,7 +67,7 @@ def _ways_out(hidden: NDArray[np.bool_], u: float) -> tuple[NDArray[np.float32],
     unit = np.float32(u / shrink)
     inner = (cv2.resize(hidden.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5).astype(np.uint8)
     depth = cv2.distanceTransform(inner, cv2.DIST_L2, 5) - cv2.distanceTransform(1 - inner, cv2.DIST_L2, 5)
-    close, wide = (cv2.GaussianBlur(depth, (0, 0), even * unit, borderType=cv2.BORDER_REPLICATE) for even in EVEN)
+    close, wide = (cv2.GaussianBlur(depth, (0, 0), float(even * unit), borderType=cv2.BORDER_REPLICATE) for even in EVEN)
     t = np.clip((depth / unit - np.float32(DEEP[0])) / np.float32(DEEP[1] - DEEP[0]), 0, 1)
     slopes = []
     for across, down in ((1, 0), (0, 1)):

@@ -23,12 +23,16 @@ from renderer.puppet.pixels import Picture, chosen, farthest, thrice, weighed
 COARSE = 96
 """Nodes along the longer side of the grid on which light is carried across what is hidden."""
 SEAM = 0.15
-"""u behind the edge over which even a plain background's own colours give way to its light, so that no line is left there."""
+"""u behind the edge over which a plain background's colours give way to its light, so that no line is left there."""
+EVEN = 0.04
+"""u around the edge whose mean these colours are at the least: a hair that stands out there is not carried on."""
 DEEP = (0.12, 0.5)
-"""u behind the edge up to which things go on, and from where on there is only light. What a speaker's head does uncovers .2 u; one
-that tilts by 20 degrees uncovers .7 u at the crown, where a mirror would be noticed."""
+"""u behind the edge up to which things go on, and from where on there is only light. What a speaker's head does uncovers .2 u;
+one that tilts by 20 degrees uncovers .7 u at the crown, where a mirror would be noticed."""
 THINGS = (0.025, 0.05)
 """How far a background's colours leave the light around, 0..1, up to which it is plain, and from where on there are things."""
+MOVES = 0.05
+"""Share of the head's motion below which nothing is uncovered."""
 FADE = (0.008, 1.5)
 """u of motion, but no fewer pixels than the second figure, over which the portrait's own pixels give way to the layers that it
 was taken apart into."""
@@ -59,12 +63,11 @@ def taken_apart(
         lack to be the portrait again [height, width, 9]: itself, and how it changes to the right and down.
     """
     # What may be the person's but has no alpha, such as the rim of a collar, is taken out where the head carries the person
-    # away, and stays in the background where the body rests: there it would be missed. So do thin things there, which are
-    # rather collars and chains than hair.
+    # away, and stays in the background where the body rests: there it would be missed. Next to the matte all is mixed.
     loose, hair = strands(picture, alpha, u)
-    rests = follow < LAGGING
-    alpha = np.where(rests, alpha, np.maximum(alpha, loose))
-    hidden = (reach(picture, alpha, matte, u) | hair) & ~(rests & (alpha < 0.02))
+    alpha = np.maximum(alpha, loose)
+    apart = cv2.dilate((alpha >= 0.02).astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
+    hidden = (reach(picture, alpha, matte, u) & ~((follow < LAGGING) & apart)) | (hair & (follow > MOVES))
     plate = backdrop(picture, hidden, u)
     own = own_colours(picture, alpha, plate, u)
     person = cv2.merge([own, alpha])
@@ -92,9 +95,10 @@ def backdrop(picture: Picture, hidden: NDArray[np.bool_], u: float) -> Picture:
         return np.clip(cv2.GaussianBlur(picture, (0, 0), 0.5 * u) + thrice(grain), 0, 1).astype(np.float32)
     light = _light(picture, hidden, u)
     depth = cv2.distanceTransform(hidden.astype(np.uint8), cv2.DIST_L2, 5) / np.float32(u)
-    things = _step_up(_detail(picture, hidden, light, u), *THINGS)
-    share = np.maximum(things * (1 - _step_up(depth, *DEEP)), 1 - _step_up(depth, 0, SEAM))
-    filled = light + weighed(mirrored(picture, hidden, u) - light, share) + thrice((1 - share) * grain)
+    plain = spread(picture, 1 - hidden.astype(np.float32), EVEN * u)
+    plain = light + weighed(plain - light, 1 - _step_up(depth, 0, SEAM))
+    share = _step_up(_detail(picture, hidden, light, u), *THINGS) * (1 - _step_up(depth, *DEEP))
+    filled = plain + weighed(mirrored(picture, hidden, u) - plain, share) + thrice((1 - share) * grain)
     return chosen(hidden, np.clip(filled, 0, 1, out=filled), picture)
 
 
