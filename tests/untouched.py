@@ -82,9 +82,10 @@ def outside_the_person(subject: Subject) -> list[Finding]:
     poses.append({"jawOpen": 1.0, "browInnerUp": 1.0, "mouthSmileLeft": 1.0})
     motion = rows(poses)
     alpha = subject.render(np.concatenate([rows([{}]), motion]), Backdrop(None))[..., 3]
+    u = subject.frame.scale  # of the head itself: two eyes seen from the side are closer together
     findings = []
     for pose, frame, moved in zip(poses, subject.render(motion), alpha[1:], strict=True):
-        near = _grown(np.maximum(alpha[0], moved) > 0, BAND * subject.face.u)
+        near = _grown(np.maximum(alpha[0], moved) > 0, BAND * u)
         changed = int(((frame != subject.rgb).any(axis=2) & ~near).sum())
         findings.append(Finding(subject.name, " ".join(pose), float(changed), changed == 0))
     return findings
