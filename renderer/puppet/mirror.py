@@ -20,7 +20,7 @@ EVEN = (0.05, 0.12)
 bends would otherwise spread as a fan."""
 DEEP = (0.1, 0.35)
 """u behind the edge up to which the first of these holds, and from where on the second."""
-FARTHEST = 0.3
+FARTHEST = 0.2
 """u in front of the edge within which all colours are taken; deeper places show the same again, stretched."""
 LEAST_SLOPE = 0.3
 """Of the depth, below which there is no one way out, as in the middle of what is hidden."""
