@@ -24,9 +24,9 @@ CAMERA = 7.0
 BACK_OF_FACE = -0.6
 """u: how deep hair, ears and neck lie behind the eye corners at most."""
 STEEPEST = 1.7
-"""Depth per distance beyond which a surface would hide itself when the head turns by 20 degrees and nods by 15 at once (cot 25 =
-2.1, less what perspective and the lag of the neck add): steeper depths are eased, so that the far cheek narrows where it would
-fold."""
+"""Depth per distance beyond which a surface would hide itself when the head turns by 20 degrees and nods by 15 at once
+(cot 25 = 2.1, less what perspective and the lag of the neck add): steeper depths are eased, so that the far cheek narrows where
+it would fold."""
 HIDDEN = 4.0
 """Depth per distance by which a point of the mesh must lie behind another to be hidden by it: beside a nose it is as much."""
 NASION = 168
