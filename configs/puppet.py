@@ -76,11 +76,13 @@ class Seal(Frozen):
     Attributes:
         upper: the upper lip's share of the way.
         by: how much each channel closes them at 1; 1 or more in all closes them wholly.
+        alone: the same of channels that add nothing to the others.
         against: how much of that each channel undoes at 1.
     """
 
     upper: Share
     by: dict[str, Weight]
+    alone: dict[str, Weight]
     against: dict[str, Weight]
 
 
@@ -102,7 +104,7 @@ class MuscleTable(Frozen):
         for name in self.muscles:
             if not both_sides(name):
                 raise EntryError(("muscles", name), "no channel has this name")
-        for kind, weights in (("by", self.seal.by), ("against", self.seal.against)):
+        for kind, weights in (("by", self.seal.by), ("alone", self.seal.alone), ("against", self.seal.against)):
             for name in weights:
                 if not both_sides(name):
                     raise EntryError(("seal", kind, name), "no channel has this name")

@@ -41,6 +41,9 @@ SLIT = 0.1
 """u that an opening is high at least, which shows what is in a mouth though it shows no teeth."""
 SHARP = 0.25
 """The same between the upper teeth and what is just below them, over a 15th of the opening; a palate ends more gently."""
+GOES_ON, LAST_LIGHT = 0.16, 0.3
+"""T by which the upper row goes on beyond what is seen of it, and the light that its last tooth has left: judgement. Corners that
+come down or go out uncover it."""
 LOWER_CROWN = 0.09
 """u that lower teeth go on below the lip that hides them: 8 mm."""
 
@@ -120,9 +123,13 @@ def find_shown(
     inset = max(0.024 * u, 2.0)
     apart = at[edges.upper - edges.lower > 2 * inset]
     first, last = (float(apart[0]), float(apart[-1])) if apart.size else (0.1, 0.9)
+    # Beyond the last tooth that is seen the row goes on as its mirror image, level.
     clipped = np.clip(t, first, last)
+    source = np.clip(2 * clipped - t, first, last)
+    level = np.interp(source, at, opening.upper_end) - np.interp(clipped, at, opening.upper_end)
+    v = v + level
     upper, lower, end, begin = (
-        np.interp(clipped, at, line) for line in (opening.upper, opening.lower, opening.upper_end, opening.lower_top)
+        np.interp(source, at, line) for line in (opening.upper, opening.lower, opening.upper_end, opening.lower_top)
     )
     middle = (upper + lower) / 2
     high, low = np.maximum(upper - inset, middle), np.minimum(lower + inset, middle)
@@ -130,17 +137,20 @@ def find_shown(
     mirrored_up = np.maximum(2 * high - v, np.minimum(high, end + inset))
     mirrored_down = np.minimum(2 * low - v, np.maximum(low, begin - inset))
     inside = np.where(v > high, mirrored_up, np.where(v < low, mirrored_down, v))
-    from_x, from_y = axes.to_points(clipped, inside)
+    from_x, from_y = axes.to_points(source, inside)
     colours = _seen(picture, from_x, from_y, cv2.INTER_CUBIC).clip(0, 1)
     light = colours @ LUMINANCE
     lit = colours / np.maximum(_shadow((upper - inside) / u), 0.85)[..., None]
     lit *= np.minimum(1, opening.bright / np.maximum(lit @ LUMINANCE, 1e-3))[..., None]
+    beyond = np.abs(t - clipped)
+    lit *= (1 - (1 - LAST_LIGHT) * smooth(0.0, GOES_ON, beyond))[..., None]
     beside = smooth(first - 0.05, first + 0.03, t) * smooth(last + 0.05, last - 0.03, t)
     # Teeth end as the picture shows them to, between one and the next too.
-    range_of_light = np.interp(clipped, at, opening.bright_there) - opening.dark
+    range_of_light = np.interp(source, at, opening.bright_there) - opening.dark
     tooth = smooth(0.18, 0.45, (light - opening.dark) / np.maximum(range_of_light, 0.05))
     near_end = smooth(0.07 * u, 0.03 * u, v - end)
-    cover = smooth(-0.75, 0.75, v - end) * (1 - near_end * (1 - tooth)) * beside * float(opening.upper_teeth)
+    cover = smooth(-0.75, 0.75, v - end) * (1 - near_end * (1 - tooth)) * float(opening.upper_teeth)
+    cover *= smooth(GOES_ON, 0.6 * GOES_ON, beyond)
     upper_layer = _onto_gums(lit, v - high, v - np.maximum(upper, end + CROWN * u), u, gum, opening.bright), cover
     soft = np.maximum(0.8 * (end - begin), 1.5)
     cover = np.clip((end - v) / soft + 0.2, 0, 1) * beside
