@@ -23,6 +23,7 @@ from renderer.puppet.geometry import CM_PER_U, Field
 from renderer.puppet.lattice import Lattice, inverse, jacobian
 from renderer.puppet.lips import JAW_CHANNELS, jaw_ways, seal, sealed
 from renderer.puppet.muscles import MUSCLES, fields
+from renderer.puppet.render import controls
 from tests.drawn_face import drawn_anchors, drawn_points, grid
 
 CELL = 0.04
@@ -80,6 +81,15 @@ def moved(basis: Field, **channels: float) -> Field:
         for channel in both_sides(name):
             total += value * basis[MUSCLES.index(channel)]
     return total
+
+
+def acted(basis: Field, **channels: float) -> Field:
+    """As `moved`, of what the muscles do in a motion; [sides of the mouth, 3, rows, columns]."""
+    row = torch.zeros(1, len(NAMES))
+    for name, value in channels.items():
+        row[0, [INDEX[channel] for channel in both_sides(name)]] = value
+    found: Field = np.tensordot(controls(row)[0].numpy().astype(np.float64), basis, 1)
+    return found
 
 
 def at(field: Field, point: Field) -> Field:
@@ -309,7 +319,7 @@ def test_what_stands_beside_the_mouth_stands_still(basis, channels):
 def test_skin_never_folds_and_the_way_back_is_found(basis, channels):
     x, _ = grid(CELL)
     rows, columns = x.shape
-    both = moved(basis, **channels)[:, :2] * U
+    both = acted(basis, **channels)[:, :2] * U
     both[:, 1] *= -1  # the picture's y goes down
     field = torch.from_numpy(both.astype(np.float32))
     lattice = Lattice(0.0, 0.0, CELL * U, columns, rows)

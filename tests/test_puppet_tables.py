@@ -41,7 +41,7 @@ def test_every_part_is_a_length_that_a_face_can_go_and_says_where_it_comes_from(
         ("by: {cheekPuff: 1}", "by: {cheekPaff: 1}", "no channel has this name"),
         ("by: {cheekPuff: 1}", "by: {}", "by"),
         ("by: {mouthClose: 3", "by: {mouthClosed: 3", "seal.by"),
-        ("upper: 0.38", "upper: 1.38", "seal.upper"),
+        ("  upper: 0.5", "  upper: 1.5", "seal.upper"),
     ],
 )
 def test_what_is_wrong_with_strengths_is_said(tmp_path, old, new, said):

@@ -29,9 +29,13 @@ from renderer.puppet.anatomy import (
     BROW_UPPER,
     CHEEK_BONES,
     CHEEKS,
+    CHIN,
     CORNERS,
     FOREHEAD,
+    LOWER_INNER,
+    LOWER_OUTER,
     SIDES,
+    UPPER_OUTER,
     WINGS,
     curve,
     inside_polygon,
@@ -61,6 +65,8 @@ LONG = 0.045
 MOST_DETAIL = 0.2
 WIDEST = 0.17
 """u from the middle of a fold to where the widest ends."""
+THIN_LIP = 0.04
+"""u: as high a lower lip counts at least, so that light has room on it."""
 COARSE = 0.04
 """u between the places at which the strain of skin is read."""
 FINE_ENOUGH = 110.0
@@ -474,6 +480,29 @@ def _dimple(view: _View, side: int) -> _Shape:
     return _Shape(view.bell(at, 0.085, 0.75), high, view.bell(at, 0.12) * view.lines)
 
 
+def _pout(view: _View, side: int) -> _Shape:
+    """A lower lip that stands out: light on its height, shade in the hollow below it, the chin's own dimples."""
+    inner, outer = (curve(view.points[list(ids), :2], view.x) for ids in (LOWER_INNER, LOWER_OUTER))
+    right, left = (view.points[corner, 0] for corner in CORNERS)
+    half = smooth(-0.11, 0.11, _sign(side) * view.x)
+    along = half * np.clip(1 - ((2 * view.x - right - left) / (0.8 * (left - right))) ** 2, 0, 1)
+    height = (inner - view.y) / np.maximum(inner - outer, THIN_LIP)
+    hollow = reach(np.abs(outer - view.y - 0.045), 0.075)
+    boss = view.bell(view.points[CHIN, :2] + np.array([0.0, 0.12]), 0.2, 1.2) * half
+    return _Shape(hollow * along, reach(np.abs(height - 0.5), 0.6) * along, boss * view.lines)
+
+
+def _pressed(view: _View, side: int) -> _Shape:
+    """Lips that are drawn in turn away from the light, and the skin along them bulges."""
+    right, left = (view.points[corner, 0] for corner in CORNERS)
+    along = smooth(-0.11, 0.11, _sign(side) * view.x)
+    along = along * np.clip(1 - ((2 * view.x - right - left) / (left - right)) ** 4, 0, 1)
+    low, high = (curve(view.points[list(ids), :2], view.x) for ids in (LOWER_OUTER, UPPER_OUTER))
+    beyond = np.maximum(view.y - high, low - view.y)
+    shade, light = reach(np.clip(beyond + 0.02, 0, None), 0.05), reach(np.abs(beyond - 0.045), 0.05)
+    return _Shape(shade * along, light * along, np.zeros_like(view.x))
+
+
 SHAPES: Mapping[str, Callable[[_View, int], _Shape]] = {
     "nasolabial": _nasolabial,
     "cheek": _cheek,
@@ -484,5 +513,7 @@ SHAPES: Mapping[str, Callable[[_View, int], _Shape]] = {
     "nose": _nose,
     "puffed cheek": _puffed,
     "dimple": _dimple,
+    "pout": _pout,
+    "pressed lips": _pressed,
 }
 """Every fold of the table by its name."""

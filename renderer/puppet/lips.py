@@ -56,6 +56,8 @@ STEEPEST = 0.4
 """Depth of a lip's middle below the corners, by half the mouth's width, up to which the lip slides along its line."""
 OVERLAP = 0.012
 """u by which lips that were open overlap once they are closed, so that nothing is left between them."""
+THINNEST = 0.04
+"""u: as thick a lip counts at least; of one that shows no red, the skin along it is drawn in."""
 STAYS = 0.4
 """Share of a lip's way to the other that its outer edge does not go."""
 NARROWS = 0.34
@@ -291,9 +293,9 @@ def _from_edge(at: Place, anchors: Anchors, side: int) -> Field:
     """How far a lip's point is from its inner edge: 0 there and beyond the parting, 1 at the outer edge and on."""
     if side == UPPER:
         inner, outer = curve(anchors.upper_edge, at.x), curve(_line(anchors, UPPER_OUTER), at.x)
-        return np.clip((at.y - inner) / np.maximum(outer - inner, 0.03), 0, 1)
+        return np.clip((at.y - inner) / np.maximum(outer - inner, THINNEST), 0, 1)
     inner, outer = curve(anchors.lower_edge, at.x), curve(_line(anchors, LOWER_OUTER), at.x)
-    return np.clip((inner - at.y) / np.maximum(inner - outer, 0.03), 0, 1)
+    return np.clip((inner - at.y) / np.maximum(inner - outer, THINNEST), 0, 1)
 
 
 def funnel(parts: Parts) -> Muscle:
@@ -303,7 +305,7 @@ def funnel(parts: Parts) -> Muscle:
         apart = cm(parts["upper up"]) if side == UPPER else -cm(parts["lower down"])
         bulge = 0.7 + 0.3 * _from_edge(at, anchors, side)
         forward = cm(parts["forward"]) * _rounded(at)
-        return _inward(at, anchors, parts["in"]) * lips, apart * _along(at, LOWER) * lips * bulge, forward * lips
+        return _inward(at, anchors, parts["in"]) * lips, apart * _along(at, UPPER) * lips * bulge, forward * lips
 
     return muscle
 
@@ -405,7 +407,7 @@ def roll(rolled: int, parts: Parts) -> Muscle:
 
 def _thinner(at: Place, anchors: Anchors, side: int, taken: float) -> Field:
     """How far up a lip goes that loses a share of its thickness, of which nothing is left at the corners."""
-    gone = taken * _thickness(at, anchors, side) * _from_edge(at, anchors, side) * np.clip(1 - at.t**6, 0, 1)
+    gone = taken * np.maximum(_thickness(at, anchors, side), THINNEST) * _from_edge(at, anchors, side) * np.clip(1 - at.t**6, 0, 1)
     way: Field = (-1 if side == UPPER else 1) * gone
     return way
 
@@ -423,7 +425,8 @@ def shrug_lower(parts: Parts) -> Muscle:
     def muscle(at: Place, anchors: Anchors, side: int) -> Weights:
         chin = anchors.points[CHIN]
         low = _lips(at, anchors, 0.16, 0.45)
-        rise = (cm(parts["lower up"]) if side == LOWER else cm(parts["upper up"])) * low * np.maximum(at.middle, 0.15)
+        up = cm(parts["upper up"]) if side == UPPER else cm(parts["lower up"]) - cm(parts["fuller"]) * _from_edge(at, anchors, side)
+        rise = up * low * np.maximum(at.middle, 0.15)
         boss = bell(at, chin[0], chin[1] + 0.09, 0.42, 1.1) if side == LOWER else nothing(at)
         return nothing(at), np.maximum(rise, cm(parts["chin up"]) * boss), cm(parts["forward"]) * low
 
@@ -471,7 +474,7 @@ def upper_up(sign: float, parts: Parts) -> Muscle:
             return nothing(at), nothing(at), nothing(at)
         lips = _lips(at, anchors, 0.3, 0.2) * _half(at, anchors, sign)
         fold = bell(at, sign * 0.24, float(anchors.points[WINGS[0], 1]) - 0.08, 0.34) * half(at, sign)
-        weight = lips * np.clip(at.middle * 1.25, 0, 1)
+        weight = lips * smooth(1.0, 0.45, np.abs(at.t))  # the lip's outer parts go up as well, which squares it
         return nothing(at), np.maximum(cm(parts["up"]) * weight, cm(parts["fold up"]) * fold), nothing(at)
 
     return muscle

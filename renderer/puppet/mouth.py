@@ -102,7 +102,7 @@ def find_mouth(picture: NDArray[np.float32], mesh: Points, frame: HeadFrame, tab
     own = colour(0.72, 0.36, 0.33, 0.5, 0.25 + 0.95 * light)
     red, green, blue = (float(c) for c in 0.5 * np.array(own) + 0.5 * lip)
     flesh = (red, green, blue)
-    enamel = colour(0.98, 0.95, 0.87, 0.35, min(0.86, 0.25 + 0.76 * light))
+    enamel = colour(0.98, 0.95, 0.87, 0.35, min(0.86, 0.36 + 0.66 * light))
     gum = colour(0.70, 0.40, 0.38, 0.5, 0.2 + 0.9 * light)
     box = axes.box((-0.22, 1.22), (0.17 * u, -0.6 * u))
     shown = find_shown(picture, axes, edges, u, gum, box) if gap > SURELY_OPEN * u else None
@@ -158,14 +158,18 @@ def skin_colour(picture: NDArray[np.float32], mesh: Points, u: float) -> tuple[N
     return mean, float(mean.max() - mean.min())
 
 
-HIDDEN = 0.03
+HIDDEN = 0.01
 """u below the lower lip's edge where lower teeth begin that an open mouth does not show."""
 CONTACT, CONTACT_DARKNESS = 0.022, 0.35
 """u and share: the shadow where lips meet that were apart in the portrait, which has no line there; judgement."""
 UNDER_TEETH = 0.5
 """Share of the light that upper teeth keep from what is just below them; judgement."""
+ROUNDED_SHADE = 0.5
+"""Share of the light that lips keep from the mouth which are rounded into a funnel: they stand before it like a collar."""
 TONGUE_LENGTH = cm(2.5)
 """u that a tongue fully out reaches below the lower lip's edge; judgement, about half of what is possible."""
+TONGUE_RISES = 0.2
+"""u that the back of a tongue at rest is seen above the lower teeth; judgement."""
 TONGUE_HALF_WIDTH = cm(1.65)
 """u; a tongue is 4 to 5 cm wide, its end narrower."""
 TONGUE_BEHIND = 0.03
@@ -268,6 +272,8 @@ def paint(
         under = _ramp(crown, -0.045 * mouth.u, 0.0) * _ramp(lit, 0.0, 0.3)
         between = between * (1 - UNDER_TEETH * under)[:, None]
     between = between + cover * (teeth - between)
+    shaded = ROUNDED_SHADE * motion[:, INDEX["mouthFunnel"], None, None, None].clamp(0, 1)
+    between = between + shaded * (_rgb(mouth.dark, between) - between)
     if mouth.open:
         # As long as both lips rest here, it is the portrait itself.
         moved = ((ways[0] - places).square() + (ways[1] - places).square()).sum(dim=1, keepdim=True)
@@ -330,12 +336,13 @@ def _inside(mouth: Mouth, parted: Parted, lower: _LowerRow, shows: Tensor) -> Te
     deep = _ramp(parted.upper, 0.0, 0.14 * u) * _ramp(parted.upper + parted.lower, 0.05 * u, 0.3 * u)
     out = dark * (1 - 0.5 * deep)[:, None]
     # The tongue lies in the arch of the lower teeth.
-    rise = (lower.above + 0.02 * u).clamp_min(0) * (1 / (0.17 * u))
+    rise = (lower.above + 0.02 * u).clamp_min(0) * (1 / (TONGUE_RISES * u))
     across = lower.across.square()
     away = 1.3 * across + rise.square()
     groove = (1 - 40 * across).clamp_min(0) * _ramp(rise, 0.1, 0.5)
-    lit = 1.0 - 0.5 * away.clamp_max(1) - 0.13 * groove
-    out = out + (0.9 * smoothstep(1.0, 0.5, away))[:, None] * (flesh * lit[:, None] - out)
+    # The less a mouth is open, the less light reaches it.
+    lit = (1.0 - 0.62 * away.clamp_max(1) - 0.13 * groove) * (0.55 + 0.45 * _ramp(parted.upper + parted.lower, 0.05 * u, 0.25 * u))
+    out = out + (0.9 * smoothstep(1.05, 0.25, away))[:, None] * (flesh * lit[:, None] - out)
     # The lips' own shadow, all around.
     out = out * (0.5 + 0.5 * _ramp(torch.minimum(parted.upper, parted.lower), 0.0, 0.05 * u))[:, None]
     tooth = (0.5 - lower.above * (1 / soft)).clamp(0, 1) * (shows * _ramp(lower.light, 0.0, 0.3))

@@ -34,6 +34,8 @@ HEAD = [INDEX[name] for name in ("headYaw", "headPitch", "headRoll", "headX", "h
 GENTLE = 0.006
 """A muscle's value below which it only begins to pull. A jaw that opens by a thousandth moves a collar's edge by a 30th of a
 pixel, several grey levels; a trace of an expression, a twentieth, is far above."""
+PRESSED = 0.6
+"""How much less lips roll in that are pressed: both take from the same thickness."""
 LIPS = [INDEX[name] for name in MUSCLES if name.startswith(("mouth", "jaw", "tongue"))]
 LIDS = {
     side: [INDEX[f"{name}{side}"] for name in ("eyeBlink", "eyeSquint", "cheekSquint", "eyeWide")] for side in ("Right", "Left")
@@ -50,6 +52,8 @@ def controls(motion: Tensor) -> Tensor:
     names = list(MUSCLES)
     jaw, close = names.index("jawOpen"), names.index("mouthClose")
     columns[:, close] = torch.minimum(columns[:, close], columns[:, jaw].clamp_min(0))
+    press = columns[:, [names.index(f"mouthPress{side}") for side in SIDES]].clamp(0, 1).mean(dim=1, keepdim=True)
+    columns[:, [names.index("mouthRollUpper"), names.index("mouthRollLower")]] *= 1 - PRESSED * press
     columns = columns * smoothstep(0.0, GENTLE, columns.abs())
     return torch.cat([columns, sealed(motion)[:, None]], dim=1)
 

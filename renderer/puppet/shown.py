@@ -41,9 +41,12 @@ SLIT = 0.1
 """u that an opening is high at least, which shows what is in a mouth though it shows no teeth."""
 SHARP = 0.25
 """The same between the upper teeth and what is just below them, over a 15th of the opening; a palate ends more gently."""
-GOES_ON, LAST_LIGHT = 0.16, 0.3
-"""T by which the upper row goes on beyond what is seen of it, and the light that its last tooth has left: judgement. Corners that
-come down or go out uncover it."""
+GOES_ON, LAST_LIGHT, FAR_BACK = 0.16, 0.25, 0.45
+"""T by which the upper row goes on beyond what is seen of it, how much of its colour the last tooth there has left, and the share
+of the gums' light that takes its place: judgement. Corners that come down or go out uncover it."""
+IN_LIGHT = 0.6
+"""Share of the range of light in an opening that the upper row has where it is mirrored: farther back its teeth are in the dark,
+which a corner that goes out would draw into a wedge."""
 LOWER_CROWN = 0.09
 """u that lower teeth go on below the lip that hides them: 8 mm."""
 
@@ -123,6 +126,8 @@ def find_shown(
     inset = max(0.024 * u, 2.0)
     apart = at[edges.upper - edges.lower > 2 * inset]
     first, last = (float(apart[0]), float(apart[-1])) if apart.size else (0.1, 0.9)
+    if opening.upper_teeth:
+        first, last = _row_seen(opening, first, last)
     # Beyond the last tooth that is seen the row goes on as its mirror image, level.
     clipped = np.clip(t, first, last)
     source = np.clip(2 * clipped - t, first, last)
@@ -143,12 +148,13 @@ def find_shown(
     lit = colours / np.maximum(_shadow((upper - inside) / u), 0.85)[..., None]
     lit *= np.minimum(1, opening.bright / np.maximum(lit @ LUMINANCE, 1e-3))[..., None]
     beyond = np.abs(t - clipped)
-    lit *= (1 - (1 - LAST_LIGHT) * smooth(0.0, GOES_ON, beyond))[..., None]
+    fades = smooth(0.0, GOES_ON, beyond)[..., None]
+    lit += (1 - LAST_LIGHT) * fades * (FAR_BACK * np.asarray(gum) - lit)
     beside = smooth(first - 0.05, first + 0.03, t) * smooth(last + 0.05, last - 0.03, t)
     # Teeth end as the picture shows them to, between one and the next too.
     range_of_light = np.interp(source, at, opening.bright_there) - opening.dark
     tooth = smooth(0.18, 0.45, (light - opening.dark) / np.maximum(range_of_light, 0.05))
-    near_end = smooth(0.07 * u, 0.03 * u, v - end)
+    near_end = smooth(0.035 * u, 0.01 * u, v - end)
     cover = smooth(-0.75, 0.75, v - end) * (1 - near_end * (1 - tooth)) * float(opening.upper_teeth)
     cover *= smooth(GOES_ON, 0.6 * GOES_ON, beyond)
     upper_layer = _onto_gums(lit, v - high, v - np.maximum(upper, end + CROWN * u), u, gum, opening.bright), cover
@@ -165,6 +171,15 @@ def find_shown(
         red, green, blue = (float(c) for c in np.median(teeth[shade >= np.percentile(shade, 60)], axis=0))
         enamel = (red, green, blue)
     return Shown(_layer(*upper_layer), _layer(*lower_layer), opening.upper_teeth, opening.lower_teeth, enamel, left, top)
+
+
+def _row_seen(opening: _Opening, first: float, last: float) -> tuple[float, float]:
+    """From which T to which, within these, the upper row is in the light."""
+    at = steps()
+    level = (opening.bright_there - opening.dark) / max(opening.bright - opening.dark, 0.05)
+    dim = at[(level < IN_LIGHT) | (at <= first) | (at >= last)]
+    low, high = dim[dim < 0.5], dim[dim > 0.5]
+    return min(float(low.max(initial=first)), 0.35), max(float(high.min(initial=last)), 0.65)
 
 
 def _layer(colours: Colours, cover: Field) -> Tensor:
