@@ -20,7 +20,7 @@ from renderer.puppet.anatomy import (
     UPPER_INNER,
     UPPER_OUTER,
 )
-from renderer.puppet.geometry import Points
+from renderer.puppet.geometry import CM_PER_U, Points
 from renderer.puppet.neutral import (
     ARCH,
     AVERTED,
@@ -98,8 +98,8 @@ def test_a_face_at_rest_does_nothing_however_the_head_is_tilted(roll):
 
 @pytest.mark.parametrize("roll", [0.0, 35.0])
 def test_a_smile_is_measured_by_what_the_channel_does(roll):
-    # Corners that are as high as those of the level mouth and half of the muscle's way (0.72 cm = 0.081 u) above that.
-    half = neutral(drawn(roll, up=0.022 + 0.0405, out=0.06)).expression
+    # Corners that are as high as those of the level mouth and half of the muscle's way (0.78 cm = 0.088 u) above that.
+    half = neutral(drawn(roll, up=0.022 + 0.044, out=0.06)).expression
     assert half[SMILE] == pytest.approx(0.5, abs=0.07)  # the drawn head is found some 4 degrees off
     assert half["mouthSmileRight"] == half[SMILE]
 
@@ -209,8 +209,9 @@ def test_corners_that_stay_high_when_a_smile_is_taken_back_are_drawn_down():
     level, high, higher = (relaxing(found({"mouthSmile": 0.6}, gap=0.15, arch=arch)) for arch in (0.03, 0.08, 0.3))
     assert "mouthFrownLeft" not in level  # the smile alone has raised them so far
     assert high["mouthFrownLeft"] == high["mouthFrownRight"]
-    # .57 of a smile has raised them by 9 tenths of .57 * .081 u; .68 cm = .0765 u are a frown.
-    assert high["mouthFrownLeft"] == pytest.approx((0.08 - ARCH - 0.9 * 0.57 * 0.081) / (0.9 * 0.0765), abs=0.01)
+    # .57 of a smile has raised them by 9 tenths of .57 of its way.
+    smiles, frowns = (builtin_muscles().parts(stem)[way] / CM_PER_U for stem, way in (("mouthSmile", "up"), ("mouthFrown", "down")))
+    assert high["mouthFrownLeft"] == pytest.approx((0.08 - ARCH - 0.9 * 0.57 * smiles) / (0.9 * frowns), abs=0.01)
     assert higher["mouthFrownLeft"] == MOST_LEVELLED
     assert "mouthFrownLeft" not in relaxing(found({}, gap=0.0, arch=0.08))  # the mouth is made so
 

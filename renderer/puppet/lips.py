@@ -58,6 +58,11 @@ OVERLAP = 0.012
 """u by which lips that were open overlap once they are closed, so that nothing is left between them."""
 THINNEST = 0.04
 """u: as thick a lip counts at least; of one that shows no red, the skin along it is drawn in."""
+EDGE = 0.02
+"""u of a lip that moves as its edge does, where edges are to meet: half a cell of the lattice on which fields are kept."""
+FARTHER = 1.06
+"""Of the gap between lips: what closes it. One lip lies behind the other, so that on a head that is bent up or down the gap is
+seen larger than it is along the face."""
 STAYS = 0.4
 """Share of a lip's way to the other that its outer edge does not go."""
 NARROWS = 0.34
@@ -227,9 +232,9 @@ def seal(upper_share: float) -> Muscle:
     @joined
     def muscle(at: Place, anchors: Anchors, side: int) -> Weights:
         gap = _rest_gap(at, anchors)
-        way = gap + OVERLAP * np.clip(gap / (2 * OVERLAP), 0, 1)
+        way = FARTHER * gap + OVERLAP * np.clip(gap / (2 * OVERLAP), 0, 1)
         lips = _lips(at, anchors, *((0.16, 9.0) if side == UPPER else (9.0, 0.4))) * _beyond(at, anchors, side)
-        grows = 1 - STAYS * _from_edge(at, anchors, side)
+        grows = 1 - STAYS * smooth(0, 1, _from_edge(at, anchors, side, EDGE))
         share = -upper_share if side == UPPER else 1 - upper_share
         return nothing(at), share * way * lips * grows, nothing(at)
 
@@ -289,13 +294,13 @@ def _line(anchors: Anchors, ids: tuple[int, ...]) -> Points:
     return anchors.points[list(ids)][:, :2]
 
 
-def _from_edge(at: Place, anchors: Anchors, side: int) -> Field:
-    """How far a lip's point is from its inner edge: 0 there and beyond the parting, 1 at the outer edge and on."""
+def _from_edge(at: Place, anchors: Anchors, side: int, start: float = 0.0) -> Field:
+    """How far a lip's point is from its inner edge: 0 so many u from there and beyond the parting, 1 at the outer edge and on."""
     if side == UPPER:
         inner, outer = curve(anchors.upper_edge, at.x), curve(_line(anchors, UPPER_OUTER), at.x)
-        return np.clip((at.y - inner) / np.maximum(outer - inner, THINNEST), 0, 1)
+        return np.clip((at.y - inner - start) / np.maximum(outer - inner, THINNEST), 0, 1)
     inner, outer = curve(anchors.lower_edge, at.x), curve(_line(anchors, LOWER_OUTER), at.x)
-    return np.clip((inner - at.y) / np.maximum(inner - outer, THINNEST), 0, 1)
+    return np.clip((inner - at.y - start) / np.maximum(inner - outer, THINNEST), 0, 1)
 
 
 def funnel(parts: Parts) -> Muscle:
@@ -328,7 +333,9 @@ def pucker(parts: Parts) -> Muscle:
     @joined
     def muscle(at: Place, anchors: Anchors, side: int) -> Weights:
         lips = _lips(at, anchors, 0.2, 0.34)
-        fuller = (1 if side == UPPER else -1) * cm(parts["fuller"]) * _from_edge(at, anchors, side) * at.middle
+        # The edges, along which lips meet, stay; the outer ends of a full lip are no narrower than its middle.
+        fuller = (1 if side == UPPER else -1) * cm(parts["fuller"]) * _along(at, LOWER)
+        fuller = fuller * smooth(0, 1, _from_edge(at, anchors, side, EDGE))
         forward = cm(parts["forward"]) * _rounded(at)
         cheeks = _lips(at, anchors, 0.4, 0.42, 2.2)
         return _inward(at, anchors, parts["in"]) * cheeks, fuller * lips, forward * lips

@@ -102,14 +102,14 @@ def find_mouth(picture: NDArray[np.float32], mesh: Points, frame: HeadFrame, tab
     own = colour(0.72, 0.36, 0.33, 0.5, 0.25 + 0.95 * light)
     red, green, blue = (float(c) for c in 0.5 * np.array(own) + 0.5 * lip)
     flesh = (red, green, blue)
-    enamel = colour(0.98, 0.95, 0.87, 0.35, min(0.86, 0.36 + 0.66 * light))
-    gum = colour(0.70, 0.40, 0.38, 0.5, 0.2 + 0.9 * light)
+    enamel = colour(0.98, 0.95, 0.87, 0.45, min(0.86, 0.36 + 0.66 * light))
+    gum = colour(0.66, 0.41, 0.39, 0.35, 0.15 + 0.75 * light)
     box = axes.box((-0.22, 1.22), (0.17 * u, -0.6 * u))
     shown = find_shown(picture, axes, edges, u, gum, box) if gap > SURELY_OPEN * u else None
     if shown is not None and shown.enamel is not None:
         enamel = shown.enamel
-    # Upper teeth that an open mouth does not show end where the lip does.
-    parting = edges.lower if shown is None or shown.upper_teeth else edges.upper + HANGS * u
+    # Upper teeth that an open mouth does not show end where the lip does; those in a slit end in it.
+    parting = edges.lower + HANGS * u * edges.open if shown is None or shown.upper_teeth else edges.upper + HANGS * u
     rows = find_rows(frame, mesh, axes, parting, edges.lower - (0 if shown is None else HIDDEN * u))
     ends = edge_points(edges, mesh, axes)
     lines = np.stack([line[np.linspace(0, len(line) - 1, LINE_POINTS).round().astype(int), :2].T for line in ends], axis=1)
@@ -162,9 +162,11 @@ HIDDEN = 0.01
 """u below the lower lip's edge where lower teeth begin that an open mouth does not show."""
 CONTACT, CONTACT_DARKNESS = 0.022, 0.35
 """u and share: the shadow where lips meet that were apart in the portrait, which has no line there; judgement."""
+DEEP = 1.4
+"""Of the dark inside: the colour of teeth without light; judgement."""
 UNDER_TEETH = 0.5
 """Share of the light that upper teeth keep from what is just below them; judgement."""
-ROUNDED_SHADE = 0.5
+ROUNDED_SHADE = 0.35
 """Share of the light that lips keep from the mouth which are rounded into a funnel: they stand before it like a collar."""
 TONGUE_LENGTH = cm(2.5)
 """u that a tongue fully out reaches below the lower lip's edge; judgement, about half of what is possible."""
@@ -256,7 +258,7 @@ def paint(
     t, v = mouth.axes.coordinates(places)
     gone = _jaw_gone(mouth, motion)
     lower = _lower_row(mouth, t, v, gone)
-    shows = smoothstep(0.015 * mouth.u, 0.1 * mouth.u, parted.upper + parted.lower)
+    shows = smoothstep(0.025 * mouth.u, 0.13 * mouth.u, parted.upper + parted.lower)
     between = _inside(mouth, parted, lower, shows)
     light = _ramp(parted.upper, 0.0, SHADOW * mouth.u) * (1 - SHADOWED) + SHADOWED
     if mouth.shown is not None:
@@ -331,7 +333,7 @@ def _inside(mouth: Mouth, parted: Parted, lower: _LowerRow, shows: Tensor) -> Te
     u = mouth.u
     soft = max(1.2, 0.012 * u)
     enamel, flesh, dark = (_rgb(colour, shows) for colour in (mouth.enamel, mouth.flesh, mouth.dark))
-    deep_white = 1.3 * dark  # a tooth without light has the colour of what is around it
+    deep_white = DEEP * dark  # a tooth without light has the colour of what is around it
     # Light falls in from the front and below: what lies deep behind the upper teeth is darkest.
     deep = _ramp(parted.upper, 0.0, 0.14 * u) * _ramp(parted.upper + parted.lower, 0.05 * u, 0.3 * u)
     out = dark * (1 - 0.5 * deep)[:, None]
@@ -366,7 +368,8 @@ def _upper_teeth(mouth: Mouth, crown: Tensor, lit: Tensor, light: Tensor, shows:
     tooth = (crown * (1 / max(1.2, 0.012 * u)) + 0.5).clamp(0, 1) * (0.92 * shows * _ramp(lit, 0.0, 0.3))
     shade = lit * light * (0.8 + 0.16 * _ramp(crown, 0.0, 0.035 * u))
     high = _ramp(crown, (CROWN - 0.01) * u, (CROWN + 0.01) * u)[:, None]
-    enamel, deep_white = _rgb(mouth.enamel, crown), 1.3 * _rgb(mouth.dark, crown)
+    # Little light that came past the lips is red.
+    enamel, deep_white = _rgb(mouth.enamel, crown), DEEP * _rgb(mouth.dark, crown)
     white = enamel - deep_white + high * (_rgb(mouth.gum, crown) - enamel)
     return deep_white + shade[:, None] * white, tooth[:, None]
 

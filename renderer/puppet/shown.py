@@ -41,12 +41,14 @@ SLIT = 0.1
 """u that an opening is high at least, which shows what is in a mouth though it shows no teeth."""
 SHARP = 0.25
 """The same between the upper teeth and what is just below them, over a 15th of the opening; a palate ends more gently."""
-GOES_ON, LAST_LIGHT, FAR_BACK = 0.16, 0.25, 0.45
+GOES_ON, LAST_LIGHT, FAR_BACK = 0.22, 0.2, 0.4
 """T by which the upper row goes on beyond what is seen of it, how much of its colour the last tooth there has left, and the share
 of the gums' light that takes its place: judgement. Corners that come down or go out uncover it."""
 IN_LIGHT = 0.6
 """Share of the range of light in an opening that the upper row has where it is mirrored: farther back its teeth are in the dark,
 which a corner that goes out would draw into a wedge."""
+SPECK = 0.035
+"""u: as wide a gap or a speck in a row of teeth belongs to it."""
 LOWER_CROWN = 0.09
 """u that lower teeth go on below the lip that hides them: 8 mm."""
 
@@ -151,12 +153,14 @@ def find_shown(
     fades = smooth(0.0, GOES_ON, beyond)[..., None]
     lit += (1 - LAST_LIGHT) * fades * (FAR_BACK * np.asarray(gum) - lit)
     beside = smooth(first - 0.05, first + 0.03, t) * smooth(last + 0.05, last - 0.03, t)
-    # Teeth end as the picture shows them to, between one and the next too.
+    # Teeth end as the picture shows them to, but for narrow gaps and specks, which would be cut out of them.
+    speck = 2 * round(SPECK * u / 2) + 1
     range_of_light = np.interp(source, at, opening.bright_there) - opening.dark
     tooth = smooth(0.18, 0.45, (light - opening.dark) / np.maximum(range_of_light, 0.05))
+    tooth = cv2.morphologyEx(tooth, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (speck, speck)))
     near_end = smooth(0.035 * u, 0.01 * u, v - end)
     cover = smooth(-0.75, 0.75, v - end) * (1 - near_end * (1 - tooth)) * float(opening.upper_teeth)
-    cover *= smooth(GOES_ON, 0.6 * GOES_ON, beyond)
+    cover *= smooth(GOES_ON, 0.4 * GOES_ON, beyond)
     upper_layer = _onto_gums(lit, v - high, v - np.maximum(upper, end + CROWN * u), u, gum, opening.bright), cover
     soft = np.maximum(0.8 * (end - begin), 1.5)
     cover = np.clip((end - v) / soft + 0.2, 0, 1) * beside

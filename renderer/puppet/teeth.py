@@ -37,7 +37,7 @@ class _Arch:
 
 UPPER_ARCH = _Arch(cm(2.75), cm(3.5), (cm(0.85), cm(0.66), cm(0.76), cm(0.71), cm(0.66)))
 LOWER_ARCH = _Arch(cm(2.45), cm(3.1), (cm(0.53), cm(0.57), cm(0.68), cm(0.7), cm(0.7)))
-CROWN = cm(0.98)
+CROWN = cm(1.05)
 """Height of an upper incisor."""
 HANGS = cm(0.32)
 """How far the upper incisors reach below the parting line of lips at rest: 2 to 3 mm show between relaxed lips."""
@@ -45,6 +45,8 @@ LOWER_TOP = cm(0.08)
 """How far below the parting line the lower incisors end."""
 LINE, LINE_DARKNESS = 0.006, 0.11
 """u and share: the shadow between two teeth. More of it looks like dentures."""
+ROUND = 0.07
+"""Share of the light that a tooth loses towards its sides, as it is round."""
 SCALLOP = 0.006
 """u by which an edge recedes between two teeth."""
 
@@ -92,14 +94,14 @@ def find_rows(frame: HeadFrame, mesh: Points, axes: Axes, upper: Field, lower: F
         return np.asarray(np.polyval(bend, np.clip(at, 0, 1) - 0.5), dtype=np.float64)
 
     along, light = _seen(UPPER_ARCH, frame, mesh, axes)
-    gaps, between = _between(UPPER_ARCH, along)
+    gaps, between, sides = _between(UPPER_ARCH, along)
     hang = HANGS - cm(0.2) * smooth(cm(0.8), cm(3.4), np.abs(along)) - cm(0.06) * _tooth(UPPER_ARCH, along, 1)
     upper_edge = plain(upper) - u * (hang - SCALLOP * between)
-    upper_light = light * (1 - LINE_DARKNESS * gaps)
+    upper_light = light * (1 - LINE_DARKNESS * gaps - ROUND * sides)
     along, light = _seen(LOWER_ARCH, frame, mesh, axes)
-    gaps, between = _between(LOWER_ARCH, along)
+    gaps, between, sides = _between(LOWER_ARCH, along)
     lower_edge = plain(lower) - u * (LOWER_TOP + SCALLOP * between - cm(0.12) * smooth(cm(1.0), cm(3.0), np.abs(along)))
-    lower_light = light * (1 - LINE_DARKNESS * gaps)
+    lower_light = light * (1 - LINE_DARKNESS * gaps - ROUND * sides)
     across = np.clip(along / sum(LOWER_ARCH.widths), -1.5, 1.5)
     return Rows(upper_edge, upper_light, lower_edge, lower_light, across)
 
@@ -128,11 +130,12 @@ def _seen(arch: _Arch, frame: HeadFrame, mesh: Points, axes: Axes) -> tuple[Fiel
     return along, light
 
 
-def _between(arch: _Arch, along: Field) -> tuple[Field, Field]:
-    """How close each place is to the gap between two teeth: for its shadow, and for the edge."""
+def _between(arch: _Arch, along: Field) -> tuple[Field, Field, Field]:
+    """How close each place is to the gap between two teeth: for its shadow, for the edge, and for the tooth's own shade."""
     borders = np.concatenate([[0.0], np.cumsum(arch.widths)])
     away = np.abs(np.abs(along)[:, None] - borders[None]).min(axis=1)
-    return np.exp(-((away / LINE) ** 2)), np.exp(-((away / (2 * LINE)) ** 2))
+    shadow, edge, side = (np.exp(-((away / (width * LINE)) ** 2)) for width in (1.0, 2.0, 4.0))
+    return shadow, edge, side
 
 
 def _tooth(arch: _Arch, along: Field, number: int) -> Field:
