@@ -12,7 +12,7 @@ from renderer.puppet.folds import SHAPES, Folds, find_folds
 from renderer.puppet.head import HeadMap
 from renderer.puppet.lattice import Lattice
 from renderer.puppet.muscles import MUSCLES
-from tests.drawn_face import drawn_mesh
+from tests.drawn_face import drawn_mesh, drawn_points
 
 U, HEIGHT, WIDTH = 80.0, 260, 220
 MIDDLE = (110.0, 110.0)
@@ -110,6 +110,15 @@ def test_smiling_darkens_the_furrow_beside_the_mouth_on_that_side_only(folds):
     shade = shading(folds, motion(mouthSmileLeft=1), places())
     assert spot(shade, 0.33, -0.57) < -0.03
     assert spot(shade, -0.33, -0.57) == 0
+
+
+@pytest.mark.parametrize("channel", ["mouthPucker", "mouthShrugLower"])
+def test_a_lower_lip_that_stands_out_has_light_on_it_and_shade_below(folds, channel):
+    points = drawn_points()
+    shade = shading(folds, motion(**{channel: 1.0}), places())
+    lip, outer = points[[14, 17], 1].mean(), points[17, 1]
+    assert spot(shade, 0.0, lip) > 0.03
+    assert spot(shade, 0.0, outer - 0.06) < -0.03
 
 
 def test_raised_brows_line_the_forehead_but_not_hair(folds):

@@ -183,7 +183,7 @@ def test_lips_that_are_open_in_the_portrait_close_over_the_teeth(gap):
             edge[1] + field(place(anchors, *edge[:, None]), anchors, side)[1][0]
             for side, edge in zip((UPPER, LOWER), edges, strict=True)
         )
-        assert -0.03 < upper - lower <= 0
+        assert -0.03 < upper - lower < -0.01 - 0.04 * gap  # seen from below, less is closed
         assert edges[1][1] < upper < edges[0][1]
 
 
@@ -232,6 +232,13 @@ def test_what_brings_lips_together(channels, least, most):
     assert least <= float(sealed(row)) <= most
 
 
+def test_lips_that_are_rounded_a_little_do_not_close_farther_than_what_else_closes_them():
+    row = torch.zeros(2, len(NAMES))
+    row[:, [INDEX[channel] for channel in both_sides("mouthPress")]] = 0.19
+    row[1, INDEX["mouthPucker"]] = 0.23
+    assert sealed(row)[0] == sealed(row)[1]
+
+
 def test_closed_lips_stay_closed_but_for_what_opens_them():
     points = drawn_points()
     line = points[list(UPPER_INNER), :2]
@@ -259,6 +266,41 @@ def test_the_mouth_opens_as_an_oval(basis):
     ]
     assert all(near < far for near, far in pairwise(opening))
     assert opening[0] > 0.5  # no slits at the corners
+
+
+def test_a_mouth_that_opens_becomes_narrower(basis):
+    corner = drawn_points()[CORNERS[1]]
+    inward = at(moved(basis, jawOpen=1)[LOWER], corner)[0] / CM_PER_U / corner[0]
+    assert -0.1 < inward < -0.05
+
+
+def test_a_raised_upper_lip_is_squared(basis):
+    both = moved(basis, mouthUpperUp=1)[UPPER]
+    points = drawn_points()
+    middle, beside = (at(both, points[landmark])[1] for landmark in (13, 81))
+    assert beside > 0.9 * middle
+
+
+def test_lips_that_show_no_red_are_drawn_in_too():
+    points = drawn_points()
+    line = points[list(UPPER_INNER), :2]
+    for ids, way in ((UPPER_OUTER, 0.01), (LOWER_OUTER, -0.01)):
+        points[list(ids), 1] = curve(line, points[list(ids), 0]) + way
+    anchors = Anchors(points, line, line)
+    x, middle = np.zeros(1), curve(line, np.zeros(1))
+    for channel, side, beside in (("mouthPressLeft", UPPER, 0.05), ("mouthRollLower", LOWER, -0.05)):
+        way = fields(anchors, x, middle + beside)[MUSCLES.index(channel), side, 1, 0] * CM_PER_U
+        assert -np.sign(beside) * way > 0.08
+
+
+def test_what_presses_and_rolls_lips_makes_them_thinner_than_either_alone(basis):
+    points = drawn_points()
+    rolled = {"mouthRollUpper": 1, "mouthRollLower": 1}
+
+    def drawn_in(**channels: float) -> float:
+        return float(at(acted(basis, **channels)[LOWER], points[LOWER_OUTER[5]])[1])
+
+    assert drawn_in(**rolled, mouthPress=1) > 1.1 * max(drawn_in(**rolled), drawn_in(mouthPress=1))
 
 
 def test_sides_are_independent_of_each_other(basis):
@@ -293,6 +335,7 @@ def test_lips_become_thinner_when_rolled_and_fuller_when_puckered(basis):
     assert thicker(moved(basis, mouthRollLower=1), LOWER_OUTER[5], 14, LOWER) > 0.15
     assert thicker(moved(basis, mouthPucker=1), 13, UPPER_OUTER[5], UPPER) > 0.1
     assert thicker(moved(basis, mouthPucker=1), 14, LOWER_OUTER[5], LOWER) > 0.1
+    assert thicker(moved(basis, mouthShrugLower=1), 14, LOWER_OUTER[5], LOWER) > 0.1
 
 
 @pytest.mark.parametrize("channels", [{"jawOpen": 1}, {"mouthSmile": -1}, {"mouthSmile": 1}], ids="+".join)

@@ -208,6 +208,14 @@ def test_teeth_show_in_a_wide_gap_only():
     assert 0.4 < brightest[-1] < 0.95
 
 
+def test_lips_rounded_into_a_funnel_shade_what_is_behind_them():
+    mouth, picture = mouth_of(0.12, TEETH)
+    plain, rounded = (
+        light(middle_column(mouth, painted(mouth, picture, up=0.03, mouthFunnel=funnel), 0.0, 0.05)) for funnel in (0, 1)
+    )
+    assert rounded < 0.85 * plain
+
+
 def test_a_grey_portrait_stays_grey():
     mouth, picture = mouth_of(grey=True)
     out = painted(mouth, picture, up=0.05, down=0.2, jawOpen=0.7, tongueOut=0.5)

@@ -210,7 +210,8 @@ def test_corners_that_stay_high_when_a_smile_is_taken_back_are_drawn_down():
     assert "mouthFrownLeft" not in level  # the smile alone has raised them so far
     assert high["mouthFrownLeft"] == high["mouthFrownRight"]
     # .57 of a smile has raised them by 9 tenths of .57 of its way.
-    smiles, frowns = (builtin_muscles().parts(stem)[way] / CM_PER_U for stem, way in (("mouthSmile", "up"), ("mouthFrown", "down")))
+    parts = builtin_muscles().parts
+    smiles, frowns = parts("mouthSmile")["up"] / CM_PER_U, parts("mouthFrown")["down"] / CM_PER_U
     assert high["mouthFrownLeft"] == pytest.approx((0.08 - ARCH - 0.9 * 0.57 * smiles) / (0.9 * frowns), abs=0.01)
     assert higher["mouthFrownLeft"] == MOST_LEVELLED
     assert "mouthFrownLeft" not in relaxing(found({}, gap=0.0, arch=0.08))  # the mouth is made so

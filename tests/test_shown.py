@@ -124,3 +124,29 @@ def test_gaps_between_teeth_do_not_end_the_row():
         ends.append(float(places[cover > 0.5].max()))
     assert ends[1] == pytest.approx(ends[0], abs=0.05)
     assert ends[0] == pytest.approx(0.35, abs=0.06)
+
+
+def test_the_upper_row_goes_on_to_the_corners_and_gets_dark_there():
+    picture = drawn(0.2, UPPER_ROW)
+    x = np.arange(WIDTH)
+    t = AXES.of_points(np.stack([x, np.full(WIDTH, HEIGHT / 2)], axis=1).astype(np.float64))[:, 0]
+    picture[HEIGHT // 2 - 14 : HEIGHT // 2 + 14, (np.abs(t - 0.5) > 0.3) & (np.abs(t - 0.5) < 0.5)] = DARK
+    shown = find_shown(picture, AXES, edges_of(0.2), U, GUM, AXES.box((-0.1, 1.1), (0.3 * U, -0.3 * U)))
+    assert shown is not None
+    row = torch.full((1, 1, 3), HEIGHT / 2 - 0.4 * 0.2 * U)
+    at = torch.tensor([[[float(x[np.abs(t - share).argmin()]) for share in (0.3, 0.16, 0.1)]]])
+    seen = shown.sample(shown.upper, at, row)[0, :, 0].numpy()
+    assert seen[3, :2].min() > 0.8
+    shade = LUMINANCE @ seen[:3]
+    assert shade[0] > 0.8 * (LUMINANCE @ np.array(TEETH))
+    assert 0.4 < shade[1] / shade[0] < 0.95
+    assert shade[2] < shade[1]
+
+
+def test_specks_are_not_cut_out_of_teeth():
+    picture = drawn(0.2, UPPER_ROW)
+    low = round(HEIGHT / 2 + (0.35 - 0.5) * 0.2 * U)
+    picture[low - 2 : low + 1, WIDTH // 2 - 1 : WIDTH // 2 + 1] = DARK
+    shown = find_shown(picture, AXES, edges_of(0.2), U, GUM, AXES.box((-0.1, 1.1), (0.3 * U, -0.3 * U)))
+    assert shown is not None
+    assert column(shown, shown.upper, 0.2, 0.27)[0, 3] > 0.8

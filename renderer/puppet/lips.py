@@ -295,7 +295,7 @@ def _line(anchors: Anchors, ids: tuple[int, ...]) -> Points:
 
 
 def _from_edge(at: Place, anchors: Anchors, side: int, start: float = 0.0) -> Field:
-    """How far a lip's point is from its inner edge: 0 so many u from there and beyond the parting, 1 at the outer edge and on."""
+    """How far a lip's point is from its inner edge: 0 up to so many u from there, 1 from about the outer edge on."""
     if side == UPPER:
         inner, outer = curve(anchors.upper_edge, at.x), curve(_line(anchors, UPPER_OUTER), at.x)
         return np.clip((at.y - inner - start) / np.maximum(outer - inner, THINNEST), 0, 1)
@@ -414,7 +414,9 @@ def roll(rolled: int, parts: Parts) -> Muscle:
 
 def _thinner(at: Place, anchors: Anchors, side: int, taken: float) -> Field:
     """How far up a lip goes that loses a share of its thickness, of which nothing is left at the corners."""
-    gone = taken * np.maximum(_thickness(at, anchors, side), THINNEST) * _from_edge(at, anchors, side) * np.clip(1 - at.t**6, 0, 1)
+    gone = (
+        taken * np.maximum(_thickness(at, anchors, side), THINNEST) * _from_edge(at, anchors, side) * np.clip(1 - at.t**6, 0, 1)
+    )
     way: Field = (-1 if side == UPPER else 1) * gone
     return way
 
@@ -432,7 +434,8 @@ def shrug_lower(parts: Parts) -> Muscle:
     def muscle(at: Place, anchors: Anchors, side: int) -> Weights:
         chin = anchors.points[CHIN]
         low = _lips(at, anchors, 0.16, 0.45)
-        up = cm(parts["upper up"]) if side == UPPER else cm(parts["lower up"]) - cm(parts["fuller"]) * _from_edge(at, anchors, side)
+        fuller = cm(parts["fuller"]) * _from_edge(at, anchors, side)
+        up = cm(parts["upper up"]) if side == UPPER else cm(parts["lower up"]) - fuller
         rise = up * low * np.maximum(at.middle, 0.15)
         boss = bell(at, chin[0], chin[1] + 0.09, 0.42, 1.1) if side == LOWER else nothing(at)
         return nothing(at), np.maximum(rise, cm(parts["chin up"]) * boss), cm(parts["forward"]) * low

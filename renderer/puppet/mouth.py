@@ -342,8 +342,8 @@ def _inside(mouth: Mouth, parted: Parted, lower: _LowerRow, shows: Tensor) -> Te
     across = lower.across.square()
     away = 1.3 * across + rise.square()
     groove = (1 - 40 * across).clamp_min(0) * _ramp(rise, 0.1, 0.5)
-    # The less a mouth is open, the less light reaches it.
-    lit = (1.0 - 0.62 * away.clamp_max(1) - 0.13 * groove) * (0.55 + 0.45 * _ramp(parted.upper + parted.lower, 0.05 * u, 0.25 * u))
+    reached = 0.55 + 0.45 * _ramp(parted.upper + parted.lower, 0.05 * u, 0.25 * u)  # by light, through what is open
+    lit = (1.0 - 0.62 * away.clamp_max(1) - 0.13 * groove) * reached
     out = out + (0.9 * smoothstep(1.05, 0.25, away))[:, None] * (flesh * lit[:, None] - out)
     # The lips' own shadow, all around.
     out = out * (0.5 + 0.5 * _ramp(torch.minimum(parted.upper, parted.lower), 0.0, 0.05 * u))[:, None]

@@ -42,11 +42,11 @@ SLIT = 0.1
 SHARP = 0.25
 """The same between the upper teeth and what is just below them, over a 15th of the opening; a palate ends more gently."""
 GOES_ON, LAST_LIGHT, FAR_BACK = 0.22, 0.2, 0.4
-"""T by which the upper row goes on beyond what is seen of it, how much of its colour the last tooth there has left, and the share
-of the gums' light that takes its place: judgement. Corners that come down or go out uncover it."""
+"""T by which the upper row goes on beyond what is seen of it, how much of its colour the last tooth there has left, and the
+share of the gums' light that takes its place: judgement. Corners that come down or go out uncover it."""
 IN_LIGHT = 0.6
-"""Share of the range of light in an opening that the upper row has where it is mirrored: farther back its teeth are in the dark,
-which a corner that goes out would draw into a wedge."""
+"""Share of the range of light in an opening that the upper row has where it is mirrored: farther back its teeth are in the
+dark, which a corner that goes out would draw into a wedge."""
 SPECK = 0.035
 """u: as wide a gap or a speck in a row of teeth belongs to it."""
 LOWER_CROWN = 0.09
