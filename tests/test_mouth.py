@@ -129,6 +129,23 @@ def test_edges_of_an_open_mouth_lie_at_its_borders():
     assert (upper >= lower).all()
 
 
+@pytest.mark.parametrize(("colour", "found"), [(TEETH, True), ((0.86, 0.62, 0.6), False)])
+def test_lower_teeth_that_the_mesh_takes_for_lip_are_none_and_light_on_a_lip_is(colour, found):
+    frame, mesh = face()
+    mesh = opened(mesh, 0.12)
+    mesh[list(RING[1:10]), 1] += 0.06 * U  # a full lower lip
+    picture = drawn(mesh, within=TEETH)
+    plain = find_mouth(picture, mesh, frame)
+    y, x = np.mgrid[:SIDE, :SIDE]
+    t, v = plain.axes.of_points(np.stack([x.ravel(), y.ravel()], axis=1)).T.reshape(2, SIDE, SIDE)
+    lower = np.interp(t, steps(), plain.edges[1].numpy())
+    picture[(np.abs(t - 0.5) < 0.3) & (v < lower - 0.01 * U) & (v > lower - 0.04 * U)] = colour
+    mouth = find_mouth(picture, mesh, frame)
+    middle = np.abs(steps() - 0.5) < 0.15
+    deeper = float(np.median((plain.edges[1] - mouth.edges[1]).numpy()[middle])) / U
+    assert deeper == pytest.approx(0.04 if found else 0.0, abs=0.015)
+
+
 @pytest.mark.parametrize(("gap", "within"), [(0.0, None), (0.04, TEETH), (0.12, TEETH), (0.2, DARK)])
 def test_lips_at_rest_show_the_portrait_itself(gap, within):
     mouth, picture = mouth_of(gap, within)

@@ -29,6 +29,11 @@ BRIGHTER, PALER = 6.0, 0.75
 ones everything is darker and as red."""
 BORDER = 0.006
 """u, half the width of the border between a lip and what is seen beside it."""
+TOOTH = 0.13
+"""u that lower teeth reach below where the mesh has the lip at most."""
+AS_LIGHT, AS_PALE = 0.8, 12.0
+"""Lower teeth have at least this share of the light of what is brightest between the lips, and are redder than that (CIE a) by
+no more than this, lips by twice as much: light on a wet lip is red as well."""
 SEARCH = 0.04
 """u to either side of the mesh's line within which the picture's line is looked for."""
 
@@ -65,6 +70,7 @@ def find_edges(picture: NDArray[np.float32], mesh: Points, axes: Axes, u: float)
     ends = _corners(colours, axes, u)
     upper = _lip_edge(colours, axes, u, upper + ends, 1)
     lower = _lip_edge(colours, axes, u, np.minimum(upper, lower + ends), -1)
+    lower = _below_teeth(colours, axes, u, upper, lower)
     # The border belongs to the opening: its pixels have the colours of both, and would be a fringe on a lip that moves.
     middle = (upper + lower) / 2
     apart = np.maximum(upper - middle, 0)
@@ -165,6 +171,23 @@ def _lip_edge(colours: NDArray[np.float32], axes: Axes, u: float, guess: Field, 
     at = steps()
     side = smooth(0.22, 0.4, np.abs(at - 0.5))
     return guess + cheapest_path(-(red * (1 - 0.7 * side) + light * side), v) * smooth(0.0, 0.06, np.minimum(at, 1 - at))
+
+
+def _below_teeth(colours: NDArray[np.float32], axes: Axes, u: float, upper: Field, lower: Field) -> Field:
+    """The lower lip's edge below lower teeth that the mesh takes for lip, as it does in laughter seen from below or aside."""
+    at = steps()
+    middle = np.abs(at - 0.5) < 0.25
+    between = _sampled(colours, axes, upper + (lower - upper) * np.linspace(0.15, 0.85, 8)[:, None])[:, middle].reshape(-1, 3)
+    teeth = np.median(between[between[:, 0] >= np.percentile(between[:, 0], 75)], axis=0)
+    v = np.linspace(0.0, TOOTH, 25) * u
+    seen = _sampled(colours, axes, lower[None] - v[:, None])
+    white = (seen[..., 0] > AS_LIGHT * teeth[0]) & (seen[..., 1] < teeth[1] + AS_PALE)
+    red = float(np.percentile(seen[:, middle, 1], 80)) > teeth[1] + 2 * AS_PALE
+    if not red or float(white.any(axis=0)[middle].mean()) < 0.6:
+        return lower
+    last = np.where(white.any(axis=0), v[len(v) - 1 - np.argmax(white[::-1], axis=0)], 0.0)
+    found: Field = lower - gaussian_filter1d(last, 4.0, mode="nearest") * smooth(0.0, 0.35, np.minimum(at, 1 - at))
+    return found
 
 
 def cheapest_path(cost: Field, v: Field) -> Field:

@@ -44,6 +44,8 @@ SHARP = 0.25
 GOES_ON, LAST_LIGHT, FAR_BACK = 0.22, 0.2, 0.4
 """T by which the upper row goes on beyond what is seen of it, how much of its colour the last tooth there has left, and the
 share of the gums' light that takes its place: judgement. Corners that come down or go out uncover it."""
+RISES = 0.12
+"""T along which it is seen how the row rises towards its end."""
 IN_LIGHT = 0.6
 """Share of the range of light in an opening that the upper row has where it is mirrored: farther back its teeth are in the
 dark, which a corner that goes out would draw into a wedge."""
@@ -130,11 +132,13 @@ def find_shown(
     first, last = (float(apart[0]), float(apart[-1])) if apart.size else (0.1, 0.9)
     if opening.upper_teeth:
         first, last = _row_seen(opening, first, last)
-    # Beyond the last tooth that is seen the row goes on as its mirror image, level.
+    # Beyond the last tooth that is seen the row goes on as its mirror image, and as it rises there.
     clipped = np.clip(t, first, last)
     source = np.clip(2 * clipped - t, first, last)
-    level = np.interp(source, at, opening.upper_end) - np.interp(clipped, at, opening.upper_end)
-    v = v + level
+    beyond = np.abs(t - clipped)
+    ends = [np.interp([end, end + inward * RISES], at, opening.upper_end) for end, inward in ((first, 1), (last, -1))]
+    rises = np.where(t < first, *(max(0.0, float(end[0] - end[1])) / RISES for end in ends))
+    v = v + np.interp(source, at, opening.upper_end) - np.interp(clipped, at, opening.upper_end) - rises * beyond
     upper, lower, end, begin = (
         np.interp(source, at, line) for line in (opening.upper, opening.lower, opening.upper_end, opening.lower_top)
     )
@@ -149,7 +153,6 @@ def find_shown(
     light = colours @ LUMINANCE
     lit = colours / np.maximum(_shadow((upper - inside) / u), 0.85)[..., None]
     lit *= np.minimum(1, opening.bright / np.maximum(lit @ LUMINANCE, 1e-3))[..., None]
-    beyond = np.abs(t - clipped)
     fades = smooth(0.0, GOES_ON, beyond)[..., None]
     lit += (1 - LAST_LIGHT) * fades * (FAR_BACK * np.asarray(gum) - lit)
     beside = smooth(first - 0.05, first + 0.03, t) * smooth(last + 0.05, last - 0.03, t)
