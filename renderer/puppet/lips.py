@@ -124,7 +124,7 @@ def _beside(at: Place, anchors: Anchors) -> Field:
 def _along(at: Place, side: int) -> Field:
     """1 in the middle of the mouth, 0 at the corners: how much of a lip is free of them when the jaw drops, so that the
     mouth becomes an oval."""
-    profile: Field = 1 - np.abs(np.clip(at.t, -1, 1)) ** (2.4 if side == UPPER else 2.6)
+    profile: Field = 1 - np.abs(np.clip(at.t, -1, 1)) ** (2.4 if side == UPPER else 2.9)
     return profile
 
 
@@ -434,7 +434,7 @@ def shrug_lower(parts: Parts) -> Muscle:
     def muscle(at: Place, anchors: Anchors, side: int) -> Weights:
         chin = anchors.points[CHIN]
         low = _lips(at, anchors, 0.16, 0.45)
-        fuller = cm(parts["fuller"]) * _from_edge(at, anchors, side)
+        fuller = cm(parts["fuller"]) * smooth(0, 1, _from_edge(at, anchors, side))
         up = cm(parts["upper up"]) if side == UPPER else cm(parts["lower up"]) - fuller
         rise = up * low * np.maximum(at.middle, 0.15)
         boss = bell(at, chin[0], chin[1] + 0.09, 0.42, 1.1) if side == LOWER else nothing(at)

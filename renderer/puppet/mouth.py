@@ -166,8 +166,9 @@ DEEP = 1.4
 """Of the dark inside: the colour of teeth without light; judgement."""
 UNDER_TEETH = 0.5
 """Share of the light that upper teeth keep from what is just below them; judgement."""
-ROUNDED_SHADE = 0.35
-"""Share of the light that lips keep from the mouth which are rounded into a funnel: they stand before it like a collar."""
+ROUNDED_SHADE, ROUNDED_HIDES = 0.32, 0.9
+"""Share of the light that lips keep from the mouth which are rounded into a funnel, and of the lower teeth that they hide: they
+stand before it like a collar."""
 TONGUE_LENGTH = cm(2.5)
 """u that a tongue fully out reaches below the lower lip's edge; judgement, about half of what is possible."""
 TONGUE_RISES = 0.2
@@ -259,7 +260,8 @@ def paint(
     gone = _jaw_gone(mouth, motion)
     lower = _lower_row(mouth, t, v, gone)
     shows = smoothstep(0.025 * mouth.u, 0.13 * mouth.u, parted.upper + parted.lower)
-    between = _inside(mouth, parted, lower, shows)
+    rounded = motion[:, INDEX["mouthFunnel"], None, None].clamp(0, 1)
+    between = _inside(mouth, parted, lower, shows, 1 - ROUNDED_HIDES * rounded)
     light = _ramp(parted.upper, 0.0, SHADOW * mouth.u) * (1 - SHADOWED) + SHADOWED
     if mouth.shown is not None:
         own = mouth.shown.sample(mouth.shown.lower, places[:, 0] - gone[:, 0], places[:, 1] - gone[:, 1])
@@ -274,8 +276,7 @@ def paint(
         under = _ramp(crown, -0.045 * mouth.u, 0.0) * _ramp(lit, 0.0, 0.3)
         between = between * (1 - UNDER_TEETH * under)[:, None]
     between = between + cover * (teeth - between)
-    shaded = ROUNDED_SHADE * motion[:, INDEX["mouthFunnel"], None, None, None].clamp(0, 1)
-    between = between + shaded * (_rgb(mouth.dark, between) - between)
+    between = between + ROUNDED_SHADE * rounded[:, None] * (_rgb(mouth.dark, between) - between)
     if mouth.open:
         # As long as both lips rest here, it is the portrait itself.
         moved = ((ways[0] - places).square() + (ways[1] - places).square()).sum(dim=1, keepdim=True)
@@ -328,8 +329,9 @@ def _lower_row(mouth: Mouth, t: Tensor, v: Tensor, gone: Tensor) -> _LowerRow:
     return _LowerRow(t, v - edge, light, across)
 
 
-def _inside(mouth: Mouth, parted: Parted, lower: _LowerRow, shows: Tensor) -> Tensor:
-    """The colours of the open mouth behind the upper teeth, [batch, 3, height, width]; teeth show in a wide gap only."""
+def _inside(mouth: Mouth, parted: Parted, lower: _LowerRow, shows: Tensor, free: Tensor) -> Tensor:
+    """The colours of the open mouth behind the upper teeth, [batch, 3, height, width]; teeth show in a wide gap only, as far as
+    the lower lip leaves them `free`."""
     u = mouth.u
     soft = max(1.2, 0.012 * u)
     enamel, flesh, dark = (_rgb(colour, shows) for colour in (mouth.enamel, mouth.flesh, mouth.dark))
@@ -347,7 +349,7 @@ def _inside(mouth: Mouth, parted: Parted, lower: _LowerRow, shows: Tensor) -> Te
     out = out + (0.9 * smoothstep(1.05, 0.25, away))[:, None] * (flesh * lit[:, None] - out)
     # The lips' own shadow, all around.
     out = out * (0.5 + 0.5 * _ramp(torch.minimum(parted.upper, parted.lower), 0.0, 0.05 * u))[:, None]
-    tooth = (0.5 - lower.above * (1 / soft)).clamp(0, 1) * (shows * _ramp(lower.light, 0.0, 0.3))
+    tooth = (0.5 - lower.above * (1 / soft)).clamp(0, 1) * (shows * free * _ramp(lower.light, 0.0, 0.3))
     return out + tooth[:, None] * (deep_white + (0.85 * lower.light)[:, None] * (enamel - deep_white) - out)
 
 
