@@ -34,7 +34,7 @@ FRAMES_AT_ONCE = 64
 """Fields of so many frames are held at a time."""
 HALVINGS = 24
 """Of the stretch in which a lid's point is looked for: from .5 u to a millionth of it."""
-LIDS = ("eyeBlink", "eyeSquint", "cheekSquint", "eyeWide")
+LIDS = ("eyeBlink", "eyeSquint", "cheekSquint", "eyeWide", "browDown")
 GAZE = ("eyeYaw", "eyePitch")
 UPPER_LIP = frozenset({*UPPER_INNER[1:-1], *UPPER_OUTER[1:-1]})
 LOWER_LIP = frozenset({*LOWER_INNER[1:-1], *LOWER_OUTER[1:-1]})

@@ -104,7 +104,7 @@ def iris_of(picture: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.array([x.mean(), y.mean()])
 
 
-REST, LOOKS = [0.0, 0.0, 0.0, 0.0], [[0.0, 0.0], [25.0, 0.0], [-25.0, 10.0], [0.0, 20.0], [0.0, -20.0]]
+REST, LOOKS = [0.0, 0.0, 0.0, 0.0, 0.0], [[0.0, 0.0], [25.0, 0.0], [-25.0, 10.0], [0.0, 20.0], [0.0, -20.0]]
 
 
 @pytest.mark.parametrize("off", [-0.015 * U, 0.0, 0.015 * U])
@@ -139,20 +139,20 @@ def test_an_eye_at_rest_is_the_portrait(eye: Eye, picture: NDArray[np.float32]) 
     assert np.abs(shown(eye, picture, REST, [0.0, 0.0]) - picture).max() < 0.2 / 255
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(5))
 def test_a_thousandth_of_a_motion_is_hardly_seen(eye: Eye, picture: NDArray[np.float32], part: int) -> None:
-    lids = [0.001 * (n == part) for n in range(4)]
+    lids = [0.001 * (n == part) for n in range(5)]
     assert np.abs(shown(eye, picture, lids, [0.0, 0.0]) - picture).max() < 1 / 255
 
 
 @pytest.mark.parametrize("gaze", LOOKS)
-@pytest.mark.parametrize("others", [[0.0, 0.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 1.0, 1.0]])
+@pytest.mark.parametrize("others", [[0.0, 0.0, 0.0, 0.0], [1.0, 1.0, 0.0, 1.0], [0.0, 0.0, 1.0, 0.0], [1.0, 1.0, 1.0, 0.0]])
 def test_a_closed_eye_shows_nothing_of_the_eyeball(eye: Eye, others: list[float], gaze: list[float]) -> None:
     assert opening(eye, [1.0, *others], gaze).max() == 0
 
 
 def test_a_closed_lid_is_skin_with_one_dark_line(eye: Eye, picture: NDArray[np.float32]) -> None:
-    closed = shown(eye, picture, [1.0, 0.0, 0.0, 0.0], [0.0, 0.0])
+    closed = shown(eye, picture, [1.0, 0.0, 0.0, 0.0, 0.0], [0.0, 0.0])
     column = closed[int(MIDDLE[1] - UP) : int(MIDDLE[1] + 0.15 * U), int(MIDDLE[0])]
     light = column.mean(axis=1)
     dark = light < 0.5 * np.mean(SKIN)
@@ -164,7 +164,7 @@ def test_a_closed_lid_is_skin_with_one_dark_line(eye: Eye, picture: NDArray[np.f
 
 
 def test_lids_close_steadily(eye: Eye) -> None:
-    areas = [float(opening(eye, [k / 10, 0.0, 0.0, 0.0], [0.0, 0.0]).sum()) for k in range(11)]
+    areas = [float(opening(eye, [k / 10, 0.0, 0.0, 0.0, 0.0], [0.0, 0.0]).sum()) for k in range(11)]
     assert all(a > b or a == b == 0 for a, b in pairwise(areas))
     assert areas[8] > 0 == areas[10]
 
@@ -174,8 +174,25 @@ def test_wide_opens_and_squints_narrow(eye: Eye) -> None:
         return float(opening(eye, lids, [0.0, 0.0]).sum())
 
     rest = area(REST)
-    assert rest < area([0.0, 0.0, 0.0, 0.5]) < area([0.0, 0.0, 0.0, 1.0])
-    assert 0 < area([0.0, 1.0, 1.0, 0.0]) < area([0.0, 1.0, 0.0, 0.0]) < rest
+    assert rest < area([0.0, 0.0, 0.0, 0.5, 0.0]) < area([0.0, 0.0, 0.0, 1.0, 0.0])
+    assert 0 < area([0.0, 1.0, 1.0, 0.0, 0.0]) < area([0.0, 1.0, 0.0, 0.0, 0.0]) < rest
+
+
+def test_a_tensed_lower_lid_and_a_lowered_brow_are_seen_on_the_opening(eye: Eye) -> None:
+    half = opening(eye, [0.0, 0.5, 0.0, 0.0, 0.0], [0.0, 0.0])
+    y = torch.nonzero(half[:, round(MIDDLE[0])] > 0.5)[:, 0]
+    assert MIDDLE[1] + DOWN - float(y.max()) > 0.15 * (UP + DOWN)
+    down = opening(eye, [0.0, 0.0, 0.0, 0.0, 1.0], [0.0, 0.0])
+    y = torch.nonzero(down[:, round(MIDDLE[0])] > 0.5)[:, 0]
+    assert float(y.min()) - (MIDDLE[1] - UP) > 0.1 * (UP + DOWN)
+
+
+def test_the_line_of_an_eye_that_is_squeezed_shut_lies_higher(eye: Eye, picture: NDArray[np.float32]) -> None:
+    def line(tense: float) -> int:
+        column = shown(eye, picture, [1.0, tense, tense, 0.0, 0.0], [0.0, 0.0])[:, round(MIDDLE[0])].mean(axis=1)
+        return int(column[int(MIDDLE[1] - UP) : int(MIDDLE[1] + 0.15 * U)].argmin())
+
+    assert line(1.0) < line(0.0) - 0.15 * (UP + DOWN)
 
 
 def test_the_upper_lid_follows_the_gaze_down(eye: Eye) -> None:
@@ -192,7 +209,7 @@ def test_the_iris_goes_where_the_eye_looks(eye: Eye, picture: NDArray[np.float32
 
 def test_a_gaze_up_lifts_the_iris_and_the_upper_lid(eye: Eye) -> None:
     places = torch.zeros(1, 2, 1, 1)
-    _, hole = moved(eye, places, torch.zeros(1, 4), torch.tensor([[0.0, 10.0]]))
+    _, hole = moved(eye, places, torch.zeros(1, 5), torch.tensor([[0.0, 10.0]]))
     assert hole.turn[0].tolist() == pytest.approx([0, -EYEBALL * U * np.sin(np.deg2rad(10))], abs=1e-4)
     assert opening(eye, REST, [0.0, 10.0]).sum() > opening(eye, REST, [0.0, 0.0]).sum()
 
@@ -216,7 +233,7 @@ def test_an_iris_stops_before_it_is_lost_in_a_corner(picture: NDArray[np.float32
     aside[rows, columns] = np.roll(picture[rows, columns], shift, axis=1)
     eye = find_eye(0, aside, mesh, iris + np.array([shift, 0]), contour, FRAME)
     ways = [
-        float(posed(eye, torch.zeros(1, 4), torch.tensor([[yaw, 0.0]])).turn[0, 0]) for yaw in (-30.0, 4.0, 15.0, 25.0, 35.0)
+        float(posed(eye, torch.zeros(1, 5), torch.tensor([[yaw, 0.0]])).turn[0, 0]) for yaw in (-30.0, 4.0, 15.0, 25.0, 35.0)
     ]
     back, *forth = ways
     assert back == pytest.approx(-EYEBALL * U * np.sin(np.deg2rad(30)), abs=1e-3)
@@ -244,7 +261,7 @@ def test_a_gaze_turns_about_the_heads_own_axes(picture: NDArray[np.float32]) -> 
     mesh, iris, contour = landmarks()
     lying = HeadFrame(FRAME.origin, U, 0.0, np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]]))
     eye = find_eye(0, picture, mesh, iris, contour, lying)
-    _, hole = moved(eye, torch.zeros(1, 2, 1, 1), torch.zeros(1, 4), torch.tensor([[10.0, 0.0]]))
+    _, hole = moved(eye, torch.zeros(1, 2, 1, 1), torch.zeros(1, 5), torch.tensor([[10.0, 0.0]]))
     assert hole.turn[0].tolist() == pytest.approx([0, -EYEBALL * U * np.sin(np.deg2rad(10))], abs=1e-4)
 
 
@@ -254,7 +271,7 @@ def test_beyond_the_eye_nothing_moves_at_all(eye: Eye, picture: NDArray[np.float
     outside[max(top, 0) : bottom + 1, max(left, 0) : right + 1] = False
     y, x = torch.meshgrid(torch.arange(HEIGHT).float(), torch.arange(WIDTH).float(), indexing="ij")
     places = torch.stack([x, y])[None]
-    for lids, gaze in (([1.0, 1.0, 1.0, 1.0], [20.0, -20.0]), ([0.0, 0.0, 0.0, 1.0], [0.0, 20.0])):
+    for lids, gaze in (([1.0, 1.0, 1.0, 1.0, 1.0], [20.0, -20.0]), ([0.0, 0.0, 0.0, 1.0, 0.0], [0.0, 20.0])):
         skin, hole = moved(eye, places, torch.tensor([lids]), torch.tensor([gaze]))
         assert torch.equal(skin.skin[0][:, outside], places[0][:, outside])
         assert hole.seen[0][outside].max() == 0
@@ -262,7 +279,8 @@ def test_beyond_the_eye_nothing_moves_at_all(eye: Eye, picture: NDArray[np.float
 
 def test_a_frame_does_not_depend_on_its_batch(eye: Eye) -> None:
     places = torch.rand(1, 2, 8, 8) * 60 + 60
-    lids, gaze = torch.tensor([[0.3, 0.1, 0.0, 0.2], [1.0, 0.0, 0.5, 0.0]]), torch.tensor([[5.0, -3.0], [-20.0, 10.0]])
+    lids = torch.tensor([[0.3, 0.1, 0.0, 0.2, 0.4], [1.0, 0.0, 0.5, 0.0, 0.0]])
+    gaze = torch.tensor([[5.0, -3.0], [-20.0, 10.0]])
     skin, hole = moved(eye, places.expand(2, -1, -1, -1), lids, gaze)
     for n in range(2):
         own_skin, own_hole = moved(eye, places, lids[n : n + 1], gaze[n : n + 1])

@@ -35,9 +35,9 @@ def test_every_part_is_a_length_that_a_face_can_go_and_says_where_it_comes_from(
     ("old", "new", "said"),
     [
         ("browDown:", "browDawn:", "no channel has this name"),
-        ("cm: 0.72", "cm: -0.72", "browInnerUp.up.cm"),
+        ("cm: 1.0", "cm: -1.0", "browInnerUp.up.cm"),
         ("source: judgement", "source: guess", "source"),
-        ("{cm: 0.72, source", "{cm: 0.72, share: 0.5, source", "either cm or share"),
+        ("{cm: 1.0, source", "{cm: 1.0, share: 0.5, source", "either cm or share"),
         ("by: {cheekPuff: 1}", "by: {cheekPaff: 1}", "no channel has this name"),
         ("by: {cheekPuff: 1}", "by: {}", "by"),
         ("by: {mouthClose: 3", "by: {mouthClosed: 3", "seal.by"),

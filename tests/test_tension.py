@@ -69,9 +69,10 @@ def test_most_of_it_comes_with_a_trace_of_a_motion_and_next_to_nothing_with_a_th
 
 
 def test_every_muscle_that_moves_skin_is_seen_on_it_and_ends_where_it_ends(tension):
-    assert tension.channels.tolist() == [INDEX[name] for name in (*MUSCLES, *(each for stem in LIDS for each in SIDED[stem]))]
-    moved = fields(drawn_anchors(), *places())[: len(MUSCLES), :, :2]
-    for name, strain, field in zip(MUSCLES, tension.strains.numpy(), moved, strict=False):  # the lids have no field
+    own = [name for name in MUSCLES if not name.startswith(LIDS)]
+    assert tension.channels.tolist() == [INDEX[name] for name in (*own, *(each for stem in LIDS for each in SIDED[stem]))]
+    moved = fields(drawn_anchors(), *places())[[MUSCLES.index(name) for name in own], :, :2]
+    for name, strain, field in zip(own, tension.strains.numpy(), moved, strict=False):  # the lids come after them
         assert np.abs(strain).max() > 0.6, name
         assert not strain[~field.any(axis=(0, 1))].any(), name
 

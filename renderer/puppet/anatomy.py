@@ -44,6 +44,8 @@ BROW_UPPER = (_LINES.brow_right_upper, _LINES.brow_left_upper)
 LID_UPPER = tuple(upper_half(ring)[1:-1] for ring in (_RINGS.eye_right, _RINGS.eye_left))
 LID_LOWER = tuple(lower_half(ring)[1:-1] for ring in (_RINGS.eye_right, _RINGS.eye_left))
 """Brows and lids run from the temple towards the nose."""
+CANTHI = ((33, 263), (133, 362))
+"""The outer corners of the eyes, and the inner ones."""
 CHEEKS = (50, 280)
 CHEEK_BONES = (117, 346)
 WINGS = (129, 358)

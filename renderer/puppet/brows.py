@@ -32,14 +32,18 @@ HAIRS = 0.014
 """u that the hairs of a brow stand out over the mesh's edges of it."""
 LEAST_HALF = 0.036
 """u: half of the thickness that the brow's thin end is taken to have."""
-LID_MARGIN = 0.035
-"""u above the lid's edge that stay still: lashes, and the fold that the lid's own motion needs."""
-NOSE_ROOT = 0.06
+LID_MARGIN = 0.015
+"""u above the lid's edge that stay still: the lashes; the fold above them gathers under a brow that comes down."""
+NOSE_ROOT = 0.12
 """u by which skin gives way further down between the eyes, where there is no lid."""
 HAIR_MARGIN = 0.03
 """u below the top of the mesh, about the hairline, that stay still."""
-MOST_OF_ROOM = 0.65
+MOST_OF_ROOM = 0.76
 """The share of the skin below that may be used up by a brow that comes down; more would fold it."""
+ROUNDED = 0.12
+"""The share at each end of the way to the lids over which motion sets in: the less, the more of the room can be used."""
+MIDDLE = 0.24
+"""u beside the middle from which on skin goes toward it in full; between both brows it gathers."""
 LEAST_ROOM = 0.05
 """u over which motion fades out at least, however near the lids are."""
 
@@ -52,18 +56,18 @@ class _Brows:
         share: [...] 1 on the brows and between them, 0 at the hair, the lids and the temples.
         drop: [...] the same for what comes down; reaches less far up the forehead.
         along: [...] 0 at the inner end of a brow and between both, 1 at the outer end, on the point's own side.
-        room: u between the brows and the lids for a lowered brow to go to, where it has least.
+        room: [...] u between the brows and the lids for a lowered brow to go to.
     """
 
     share: Field
     drop: Field
     along: Field
-    room: float
+    room: Field
 
 
 def _brows(at: Place, anchors: Anchors) -> _Brows:
     points = anchors.points
-    centres, halves, lids, ways, inner, outer = [], [], [], [], [], []
+    centres, halves, lids, inner, outer = [], [], [], [], []
     for upper, lower, lid in zip(BROW_UPPER, BROW_LOWER, LID_UPPER, strict=True):
         high, low = points[list(upper)], points[list(lower)]  # from the temple to the nose
         middle = (high + low) / 2
@@ -72,21 +76,20 @@ def _brows(at: Place, anchors: Anchors) -> _Brows:
         lids.append(points[list(lid)][:, :2])
         inner.append(abs(float(middle[-1, 0])))
         outer.append(abs(float(middle[0, 0])))
-        ways.append((np.abs(middle[:, 0]) - inner[-1]) / max(outer[-1] - inner[-1], 0.05))
-    line, thick, lid_line, way = (np.concatenate([both[0], both[1][::-1]]) for both in (centres, halves, lids, ways))
+    line, thick, lid_line = (np.concatenate([both[0], both[1][::-1]]) for both in (centres, halves, lids))
     brow, rigid = curve(line, at.x), curve(thick, at.x)
-    below = brow - curve(lid_line, at.x) - LID_MARGIN - rigid + NOSE_ROOT * smooth(0.22, 0.02, np.abs(at.x))
-    gap = line[:, 1] - curve(lid_line, line[:, 0]) - LID_MARGIN - thick[:, 1]
+    below = brow - curve(lid_line, at.x) - LID_MARGIN - rigid + NOSE_ROOT * smooth(0.2, 0.1, np.abs(at.x))
+    below = np.maximum(below, LEAST_ROOM)
     above = float(points[FOREHEAD, 1]) - HAIR_MARGIN - brow - rigid
     distance = at.y - brow
-    under = ramp(1 + (distance + rigid) / np.maximum(below, LEAST_ROOM))
+    under = ramp(1 + (distance + rigid) / below, ROUNDED)
     over = ramp(1 - (distance - rigid) / np.maximum(above, 0.15))
     near = ramp(1 - (distance - rigid) / np.minimum(np.maximum(above, 0.15), 0.26))
     end = np.where(at.x < 0, outer[0], outer[1])
     start = np.where(at.x < 0, inner[0], inner[1])
     sides = smooth(1.26, 1.0, np.abs(at.x) / end) * smooth(0.1, 0.0, at.outside)
     along = np.clip((np.abs(at.x) - start) / np.maximum(end - start, 0.05), 0, 1.5)
-    return _Brows(over * under * sides, near * under * sides, along, max(float((gap / _lowered(way)).min()), LEAST_ROOM))
+    return _Brows(over * under * sides, near * under * sides, along, below)
 
 
 def _lateral(brows: _Brows) -> Field:
@@ -96,7 +99,13 @@ def _lateral(brows: _Brows) -> Field:
 
 def _lowered(along: Field) -> Field:
     """How much of a brow's point its lowering takes along: all of the inner end, least of the tail."""
-    return 1 - 0.6 * smooth(0.15, 1.1, along)
+    return 1 - 0.75 * smooth(-0.05, 0.95, along)
+
+
+def _within(way: Field, most: Field) -> Field:
+    """A way that eases toward the most that it can be."""
+    kept: Field = way / (1 + (way / most) ** 6) ** (1 / 6)
+    return kept
 
 
 def brow_inner_up(parts: Parts) -> Muscle:
@@ -126,10 +135,11 @@ def brow_down(sign: float, parts: Parts) -> Muscle:
 
     def muscle(at: Place, anchors: Anchors, _side: int) -> Weights:
         brows = _brows(at, anchors)
-        weight = brows.drop * half(at, sign) * _lowered(brows.along)
+        weight = brows.drop * half(at, sign)
+        lowered = _lowered(brows.along)
         # Skin that is to come down needs skin below to give way.
-        down = min(cm(parts["down"]), MOST_OF_ROOM * brows.room)
-        inward = smooth(0.0, 0.18, sign * at.x)
-        return -sign * cm(parts["in"]) * weight * inward, -down * weight, nothing(at)
+        down = _within(cm(parts["down"]) * lowered, MOST_OF_ROOM * brows.room)
+        inward = ramp(sign * at.x / MIDDLE)
+        return -sign * cm(parts["in"]) * weight * lowered * inward, -down * weight, nothing(at)
 
     return muscle

@@ -35,13 +35,17 @@ from renderer.puppet.lidskin import find_lid_skin
 BROW = ((46, 53, 52, 65, 55), (276, 283, 282, 295, 285))
 """The brows' lower edge in the mesh, subject's right eye first."""
 
-WIDE = (0.24 / CM_PER_U, 0.06 / CM_PER_U)
-SQUINT = (0.13 / CM_PER_U, 0.20 / CM_PER_U)
+WIDE = (0.32 / CM_PER_U, 0.06 / CM_PER_U)
+SQUINT = (0.15 / CM_PER_U, 0.33 / CM_PER_U)
 """How far the upper and the lower lid go at 1, in u: apart for eyeWide, toward each other for eyeSquint."""
 ONSET = 0.002
 """Share of a blink within which a lid sets out: its edge is so sharp that it would be seen to start at once."""
 CHEEK = 0.15 / CM_PER_U
 """How far a raised cheek lifts the lower lid, in u."""
+HOOD = 0.12 / CM_PER_U
+"""How far a lowered brow presses the upper lid down, in u."""
+SQUEEZED = 0.7
+"""How far up the line of a closed eye goes, of what squint and cheek raise the lower lid: lids pressed together meet higher."""
 FOLLOW_DOWN, FOLLOW_UP = 0.85, 0.55
 """How far the upper lid goes with the iris, of the iris's way."""
 FOLLOW_LOWER = 0.3
@@ -205,7 +209,7 @@ def posed(eye: Eye, lids: Tensor, gaze: Tensor) -> Posed:
 
     Args:
         eye: of the portrait.
-        lids: [batch, 4], 0..1: blink, squint, the cheek's squint, wide.
+        lids: [batch, 5], 0..1: blink, squint, the cheek's squint, wide, the brow's lowering.
         gaze: [batch, 2]: yaw and pitch from where the portrait looks, degrees.
     """
     turn = gaze_shift(eye.ball, gaze)
@@ -336,6 +340,7 @@ def _edges(eye: Eye, places: Tensor, ways: _Ways) -> _Edges:
     tables = eye.curves[None, :, None].expand(len(places), -1, -1, -1)
     found = grid_sample(tables, grid, mode="bilinear", padding_mode="border", align_corners=True)
     brow, upper, lower, meet, share = found.unbind(dim=1)
+    meet = meet + share * ways.squeezed
     top = upper - share * ways.lowered
     top = top + ways.blink * (meet - top)
     bottom = lower + share * ways.raised
@@ -350,31 +355,35 @@ class _Ways:
     Attributes:
         blink: 0..1, of the way to where lids meet.
         lowered, raised: pixels that the upper one comes down and the lower one up where the eye is widest.
+        squeezed: pixels that the line of the closed eye is higher there.
         drop: 0..1, how far the upper one is closed.
     """
 
     blink: Tensor
     lowered: Tensor
     raised: Tensor
+    squeezed: Tensor
     drop: Tensor
 
 
 def _ways(eye: Eye, lids: Tensor, turn: Tensor) -> _Ways:
-    blink, squint, cheek, wide = (lids[:, i, None, None] for i in range(4))
+    blink, squint, cheek, wide, hood = (lids[:, i, None, None] for i in range(5))
     blink = blink * blink / (blink + ONSET)
     cos, sin = eye.axes.cos, eye.axes.sin
     looks = (turn[:, 0] * sin - turn[:, 1] * cos)[:, None, None]  # pixels of V
-    lowered = (SQUINT[0] * squint - WIDE[0] * wide) * eye.u
+    lowered = (SQUINT[0] * squint + HOOD * hood - WIDE[0] * wide) * eye.u
     lowered = lowered + FOLLOW_DOWN * (-looks).clamp_min(0) - FOLLOW_UP * looks.clamp_min(0)
-    raised = (SQUINT[1] * squint + CHEEK * cheek - WIDE[1] * wide) * eye.u + FOLLOW_LOWER * looks
+    tensed = (SQUINT[1] * squint + CHEEK * cheek) * eye.u
+    raised = tensed - WIDE[1] * wide * eye.u + FOLLOW_LOWER * looks
     # Lids that come together without a blink never quite meet.
-    most = 0.8 * eye.widest
+    most, half = 0.8 * eye.widest, 0.5 * eye.widest
     both = (lowered + raised).clamp_min(0)
     kept = most * torch.tanh(both / most) / both.clamp_min(1e-6)
     kept = torch.where(both > 1e-6, kept, 1.0)
     lowered, raised = lowered * kept, raised * kept
     drop = (lowered / eye.widest).clamp(0, 1)
-    return _Ways(blink, lowered, raised, drop + blink * (1 - drop))
+    squeezed = SQUEEZED * half * torch.tanh(tensed / half)
+    return _Ways(blink, lowered, raised, squeezed, drop + blink * (1 - drop))
 
 
 def paint_lids(eye: Eye, seen: Lidded, skin: Tensor) -> Tensor:

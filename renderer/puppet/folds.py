@@ -27,11 +27,13 @@ from protocol.channels import INDEX, both_sides
 from renderer.puppet.anatomy import (
     BROW_LOWER,
     BROW_UPPER,
+    CANTHI,
     CHEEK_BONES,
     CHEEKS,
     CHIN,
     CORNERS,
     FOREHEAD,
+    LID_LOWER,
     LOWER_INNER,
     LOWER_OUTER,
     SIDES,
@@ -54,8 +56,6 @@ Colours = Image | NDArray[np.float64]
 
 NASOLABIAL = ((129, 203, 206, 216, 212), (358, 423, 426, 436, 432))
 """From the nose's wing to beside the corner of the mouth."""
-CANTHI = ((33, 133), (263, 362))
-"""Outer and inner, by side."""
 SKIN = (9, 151, 108, 337, 50, 280, 205, 425, 117, 346, 5)
 """Where skin is nearly always seen: forehead, cheeks, nose."""
 DETAIL_FROM, DETAIL_TO = 0.011, 0.05
@@ -386,12 +386,21 @@ def _cheek(view: _View, side: int) -> _Shape:
 
 def _crows_feet(view: _View, side: int) -> _Shape:
     """Furrows that fan out from the outer corner of the eye."""
-    corner = view.points[CANTHI[side][0]]
+    corner = view.points[CANTHI[0][side]]
     dx, dy = (view.x - corner[0]) * _sign(side), view.y - corner[1]
     away, angle = np.hypot(dx, dy), np.degrees(np.arctan2(dy, dx))
     near = smooth(0.035, 0.09, away) * smooth(0.21, 0.1, away) * smooth(68, 38, np.abs(angle + 8)) * view.skin
     rays = sum(reach(np.abs(angle - ray), 19.0) for ray in (22.0, -6.0, -34.0))
     return _Shape(near * rays, near * (1 - np.minimum(rays, 1)) * 0.6, near * view.lines)
+
+
+def _lower_lid(view: _View, side: int) -> _Shape:
+    """The roll that a tensed lower lid makes below its lashes, and the crease under it."""
+    lid = view.points[list(LID_LOWER[side]), :2]
+    roll, place = _along(view, lid + _offset(side, 0, -0.026))
+    crease, _ = _along(view, lid + _offset(side, 0, -0.06))
+    taper = _taper(place)
+    return _Shape(reach(crease, 0.05) * taper, reach(roll, 0.045) * taper, reach(crease, 0.08) * taper * view.lines)
 
 
 def _forehead(view: _View, share: Field) -> _Shape:
@@ -430,8 +439,8 @@ def _forehead_side(view: _View, side: int) -> _Shape:
 def _glabella(view: _View, side: int) -> _Shape:
     """The upright furrow beside the middle that knit brows make, and the shadow under a lowered brow."""
     upper, lower = (view.points[each[side][-1], :2] for each in (BROW_UPPER, BROW_LOWER))
-    foot = np.array([0.42 * lower[0], lower[1] - 0.05])
-    head = np.array([0.5 * upper[0], upper[1] + 0.1])
+    foot = np.array([0.5 * lower[0], lower[1] - 0.06])
+    head = np.array([0.55 * upper[0], upper[1] + 0.08])
     distance, place = _along(view, np.stack([foot, (foot + head) / 2 + _offset(side, 0.012, 0), head]))
     taper = _taper(place)
     brow = view.points[list(BROW_LOWER[side]), :2]
@@ -439,19 +448,19 @@ def _glabella(view: _View, side: int) -> _Shape:
     under = curve(line, view.x) - view.y
     inner, outer = abs(brow[-1, 0]), abs(brow[0, 0])
     along = (np.abs(view.x) - inner) / (outer - inner)
-    hooded = smooth(-0.02, 0.03, under) * smooth(0.13, 0.03, under) * smooth(-0.1, 0.1, along) * smooth(0.9, 0.4, along)
+    hooded = smooth(-0.03, 0.05, under) * smooth(0.21, 0.07, under) * smooth(-0.25, 0.0, along) * smooth(0.95, 0.45, along)
     hooded = hooded * (_sign(side) * view.x > 0)
     ridge = reach(np.hypot(view.x, view.y - (lower[1] + 0.02)), 0.13) * smooth(-0.11, 0.11, _sign(side) * view.x)
     return _Shape(
-        np.maximum(reach(distance, 0.085) * taper * view.skin, 0.55 * hooded),
-        ridge * view.skin * (1 - reach(distance, 0.085) * taper),
+        np.maximum(reach(distance, 0.11) * taper * view.skin, hooded),
+        ridge * view.skin * (1 - reach(distance, 0.11) * taper),
         reach(distance, 0.13) * taper * view.upright,
     )
 
 
 def _nose(view: _View, side: int) -> _Shape:
     """Slanting wrinkles on the nose's flank, and the deepened groove above its wing."""
-    wing, corner = view.points[WINGS[side], :2], view.points[CANTHI[side][1], :2]
+    wing, corner = view.points[WINGS[side], :2], view.points[CANTHI[1][side], :2]
     flank = np.array([0.55 * corner[0], corner[1]])
     shade, lines = np.zeros_like(view.x), np.zeros_like(view.x)
     for share in (0.22, 0.42):
@@ -507,6 +516,7 @@ SHAPES: Mapping[str, Callable[[_View, int], _Shape]] = {
     "nasolabial": _nasolabial,
     "cheek": _cheek,
     "crows feet": _crows_feet,
+    "lower lid": _lower_lid,
     "forehead middle": _forehead_middle,
     "forehead side": _forehead_side,
     "glabella": _glabella,

@@ -37,6 +37,7 @@ from renderer.puppet.lips import (
     tongue_out,
     upper_up,
 )
+from renderer.puppet.orbit import eye_squint
 
 _JAW: Mapping[str, Callable[[Parts], Muscle]] = MappingProxyType(
     {
@@ -74,6 +75,7 @@ _SIDED: Mapping[str, Callable[[float, Parts], Muscle]] = MappingProxyType(
         "noseSneer": nose_sneer,
         "browOuterUp": brow_outer_up,
         "browDown": brow_down,
+        "eyeSquint": eye_squint,
     }
 )
 

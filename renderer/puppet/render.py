@@ -38,7 +38,8 @@ PRESSED = 0.6
 """How much less lips roll in that are pressed: both take from the same thickness."""
 LIPS = [INDEX[name] for name in MUSCLES if name.startswith(("mouth", "jaw", "tongue"))]
 LIDS = {
-    side: [INDEX[f"{name}{side}"] for name in ("eyeBlink", "eyeSquint", "cheekSquint", "eyeWide")] for side in ("Right", "Left")
+    side: [INDEX[f"{name}{side}"] for name in ("eyeBlink", "eyeSquint", "cheekSquint", "eyeWide", "browDown")]
+    for side in ("Right", "Left")
 }
 GAZE = {side: [INDEX[f"eyeYaw{side}"], INDEX[f"eyePitch{side}"]] for side in SIDES}
 
@@ -182,6 +183,7 @@ def _person(rig: PuppetRig, motion: Tensor) -> _Person:
     skin[asked.skin.index] = _by_frame(asked.skin, skin[asked.skin.index], above)
     up, down = skin[sides.index], _by_frame(sides, beside, below)
     skin[sides.index] = torch.where(on_upper_side(rig.mouth, up)[:, None], up, down)
+    shade = 1 + _by_frame(asked.folds, skin[asked.folds.index], shaded)  # lids and eyeball move below it
     lids = []
     for n, (eye, side) in enumerate(zip(rig.eyes, SIDES, strict=True)):
         around, inner = (one.index for one in asked.boxes[2 * n : 2 * n + 2])
@@ -195,10 +197,10 @@ def _person(rig: PuppetRig, motion: Tensor) -> _Person:
     colours[inside] = sample(rig.source[:, :3], skin[inside])
     edge = sample(rig.source, skin[rim])
     colours[rim] = edge[:, :3]
-    colours[asked.folds.index] *= 1 + _by_frame(asked.folds, skin[asked.folds.index], shaded)
     for eye, around, inner, seen, hole in lids:
         colours[around] = paint_lids(eye, seen, colours[around])
         colours[inner] = paint_ball(eye, hole, colours[inner])
+    colours[asked.folds.index] *= shade
     beneath = colours[lips.index]
     up, down = _by_frame(lips, place, above), _by_frame(lips, place, below)
     rest = sample(rig.source[:, :3], place) if rig.mouth.open else beneath

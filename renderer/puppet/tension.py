@@ -41,7 +41,7 @@ BLUR = 0.035
 TOGETHER = 2.0
 """Where several muscles pull, times `MOST` that they can add up to."""
 LIDS = ("eyeBlink", "eyeSquint", "eyeWide")
-"""Channels that move the lids' skin, which no field of a muscle knows of."""
+"""Channels that move the lids' skin, whatever else they pull at."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,10 +99,10 @@ def find_tension(
     brows = np.concatenate([points[list(BROW_LOWER[0]), :2], points[list(BROW_LOWER[1][::-1]), :2]])
     under = smooth(0.0, -0.06, fine[1] - curve(brows, fine[0]))
     cell = float(np.hypot(x[0, 1] - x[0, 0], y[0, 1] - y[0, 0]))
-    names = list(MUSCLES)
+    names = [name for name in MUSCLES if not name.startswith(LIDS)]
     mouth = (points[list(UPPER_INNER), :2] + points[list(LOWER_INNER), :2]) / 2
     below = y < curve(mouth, x)
-    strains = [_strain(field, below, cell) for field in fields[: len(names)]]
+    strains = [_strain(fields[MUSCLES.index(name)], below, cell) for name in names]
     for channel in LIDS:
         for side, name in enumerate(SIDES):
             names.append(channel + name)
