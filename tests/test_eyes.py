@@ -195,6 +195,18 @@ def test_the_line_of_an_eye_that_is_squeezed_shut_lies_higher(eye: Eye, picture:
     assert line(1.0) < line(0.0) - 0.15 * (UP + DOWN)
 
 
+def test_a_dark_corner_goes_on_below_the_lids(picture: NDArray[np.float32]) -> None:
+    """A painter leaves an eye's corner dark; where lids open wider there is no bright line between it and them."""
+    mesh, iris, contour = landmarks()
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    t, v = (x - MIDDLE[0]) / (2 * HALF) + 0.5, MIDDLE[1] - y
+    painted = picture.copy()
+    painted[(t > 0.7) & (t < 1) & (v < arc(t, UP)) & (v > -arc(t, DOWN))] = 0.3
+    wide = shown(find_eye(0, painted, mesh, iris, contour, FRAME), painted, [0.0, 0.0, 0.0, 1.0, 0.0], [0.0, 0.0])
+    corner = (t > 0.76) & (t < 0.88) & (v < arc(t, UP)) & (v > -arc(t, DOWN))
+    assert wide[corner].max() < 0.62
+
+
 def test_the_upper_lid_follows_the_gaze_down(eye: Eye) -> None:
     down, level = opening(eye, REST, [0.0, -20.0]), opening(eye, REST, [0.0, 0.0])
     assert down.sum() < 0.85 * level.sum()

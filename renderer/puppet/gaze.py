@@ -31,6 +31,10 @@ RADII = (0.046, 0.085)
 """Radius of an iris in u: .060 to .068 of adults, up to .076 of children, further off in three-quarter views."""
 DEPTH = 0.045
 """u that the upper lid's shadow reaches down the eyeball."""
+CONTINUED = 0.014
+"""u around the opening that shades of the white, such as a dark corner, are taken to go on below the lids."""
+DEEPEST = 0.5
+"""Of the light, what the upper lid leaves at least: what is darker than that is dark itself, as a painted corner."""
 BRIGHTEST = 1.1
 """By how much the white that lids and iris hide may be brighter than nearly all that is seen between the lids."""
 RIM = (1.04, 1.26)
@@ -147,7 +151,7 @@ def find_eyeball(colours: NDArray[np.float32], around: Around, iris: tuple[float
     white = _white(rgb, light, sure, (below > 0) & (above > 0) & (beside > 0), u)
     # Where it is made up it has the picture's grain, and turns away from the light below and in the corners.
     made = (1 - sure)[..., None]
-    dim = 0.14 * np.exp(-np.clip(above, 0, None) / (0.02 * u)) + 0.4 * smooth(0.08 * u, -0.01 * u, beside)
+    dim = 0.05 * np.exp(-np.clip(above, 0, None) / (0.02 * u)) + 0.25 * smooth(0.08 * u, -0.01 * u, beside)
     white = white * (1 - made * np.minimum(dim, 0.6)[..., None])
     white = np.clip(white + 0.7 * made * grain(rgb, above, u), 0, 1)
     alpha = smooth(RIM[1], RIM[0], away)[..., None]
@@ -164,18 +168,38 @@ def find_eyeball(colours: NDArray[np.float32], around: Around, iris: tuple[float
     shadow = 1 - (1 - shadow[..., None]) * (1 - 0.4 * alpha)
     # At the edges of the lids the picture shows lashes, and the moist rim below, rather than the eyeball.
     bright = smooth(0.04, 0.14, light - luminance(whole)) * smooth(1.1, 0.95, away)  # but a highlight is the eyeball's
-    clean = np.maximum(smooth(0.012 * u, 0.03 * u, below), bright) * smooth(0.004 * u, 0.016 * u, above)
+    # A small picture blurs them over a pixel or two.
+    high, low = (
+        np.maximum(np.array(edge) * u, least) for edge, least in (((0.012, 0.03), (1.2, 3)), ((0.004, 0.016), (1, 2.5)))
+    )
+    clean = np.maximum(smooth(*high, below), bright) * smooth(*low, above)
     clean = clean[..., None] * own
-    lit = np.minimum(rgb / shadow, np.maximum(rgb, whole))
+    lit = np.minimum(rgb / np.maximum(shadow, DEEPEST), np.maximum(rgb, whole))
     ball = clean * lit + (1 - clean) * whole
-    # What of the portrait's white differs from the filled one stays where it is.
-    white = np.clip(white + (1 - alpha) * clean * (lit - white), 0, 1)
+    # What of the portrait's white differs from the filled one stays where it is, and goes on a little below the lids.
+    seen = (1 - alpha) * clean
+    further = (1 - alpha) * (1 - clean) * _beyond(lit - white, seen, u)
+    white, ball = np.clip(white + seen * (lit - white) + further, 0, 1), np.clip(ball + further, 0, 1)
     sharp = smooth(*SHARP, luminance(ball - whole)) * smooth(1.0, 0.85, away)
     spot = sharp[..., None] * np.clip(ball - whole, 0, None)
     ring = ball - spot - white * (1 - alpha)
     glint = spot * shadow
     rest = own * (rgb - (white * (1 - alpha) + ring) * shadow - glint)
     return Layers(white, np.concatenate([ring, alpha], axis=2), glint, shadow, rest)
+
+
+def _beyond(values: Field, weight: Field, u: float) -> Field:
+    """Values [h, w, 3] where they are not known, as the mean of those near by; 0 further off.
+
+    Args:
+        values: [h, w, 3].
+        weight: [h, w, 1], how much each is known.
+        u: pixels.
+    """
+    soft = (CONTINUED * u, CONTINUED * u, 0)
+    found, known = gaussian_filter(weight * values, soft), gaussian_filter(weight, soft)
+    mean: Field = found / (known + 0.02)
+    return mean
 
 
 def _shadow(light: Field, white: Field, around: Around, bare: Field, u: float) -> Field:
@@ -193,7 +217,8 @@ def _shadow(light: Field, white: Field, around: Around, bare: Field, u: float) -
     place = np.round(depth).astype(int) * shape[1] + np.round(along).astype(int)
     sums = [
         gaussian_filter(
-            np.bincount(place.ravel(), values.ravel(), shape[0] * shape[1]).reshape(shape), (0.003 * u / cell, 0.04 * u / cell)
+            np.bincount(place.ravel(), values.ravel(), shape[0] * shape[1]).reshape(shape),
+            (max(0.003 * u, 0.7) / cell, 0.04 * u / cell),
         )
         for values in (weight * found, weight)
     ]
