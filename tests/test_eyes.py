@@ -163,6 +163,16 @@ def test_a_closed_lid_is_skin_with_one_dark_line(eye: Eye, picture: NDArray[np.f
     assert len(bright) > 0.6 * len(column)
 
 
+def test_a_speck_of_white_below_the_lid_found_goes_when_the_eye_closes(picture: NDArray[np.float32]) -> None:
+    """Of a small eye the lower lid may be found too high."""
+    mesh, iris, contour = landmarks()
+    spotted = picture.copy()
+    y, x = (round(at) for at in (MIDDLE[1] + DOWN + 0.022 * U, MIDDLE[0] + 0.3 * HALF))
+    spotted[y : y + 2, x : x + 3] = WHITE
+    closed = shown(find_eye(0, spotted, mesh, iris, contour, FRAME), spotted, [1.0, 0.0, 0.0, 0.0, 0.0], [0.0, 0.0])
+    assert np.abs(closed[y : y + 2, x : x + 3] - SKIN).max() < 0.2
+
+
 def test_lids_close_steadily(eye: Eye) -> None:
     areas = [float(opening(eye, [k / 10, 0.0, 0.0, 0.0, 0.0], [0.0, 0.0]).sum()) for k in range(11)]
     assert all(a > b or a == b == 0 for a, b in pairwise(areas))

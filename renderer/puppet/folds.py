@@ -452,8 +452,8 @@ def _glabella(view: _View, side: int) -> _Shape:
     hooded = hooded * (_sign(side) * view.x > 0)
     ridge = reach(np.hypot(view.x, view.y - (lower[1] + 0.02)), 0.13) * smooth(-0.11, 0.11, _sign(side) * view.x)
     return _Shape(
-        np.maximum(reach(distance, 0.11) * taper * view.skin, hooded),
-        ridge * view.skin * (1 - reach(distance, 0.11) * taper),
+        np.maximum(reach(distance, 0.085) * taper * view.skin, hooded),
+        ridge * view.skin * (1 - reach(distance, 0.085) * taper),
         reach(distance, 0.13) * taper * view.upright,
     )
 

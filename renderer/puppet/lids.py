@@ -168,8 +168,8 @@ def _evidence(patch: Field, t: Field, v: Field, upper: Field, lower: Field, widt
     dark = sum(w * np.clip(beside(light, d) - light, -0.3 * contrast, contrast) for w, d in ((1.0, 0.018), (0.7, -0.018)))
     # Beyond the networks' lids only what is brighter and paler than skin counts as eye: lashes and shadows are neither.
     pale = np.clip((luminance(patch) / np.maximum(luminance(skin), 0.02)[:, None] - 0.8) / 0.15, 0, 1)
-    ruddy = np.maximum(_saturation(skin), 0.15)[:, None]
-    pale *= np.clip((_saturation(skin)[:, None] - _saturation(patch)) / ruddy * 3, 0, 1)
+    ruddy = np.maximum(saturation(skin), 0.15)[:, None]
+    pale *= np.clip((saturation(skin)[:, None] - saturation(patch)) / ruddy * 3, 0, 1)
     out = np.maximum(
         np.clip((v - up) / (0.008 * u) + 0.5, 0, 1), np.clip(np.maximum(-tt, tt - 1) * width / (0.008 * u) + 0.5, 0, 1)
     )
@@ -250,6 +250,7 @@ def luminance(colours: Field) -> Field:
     return light
 
 
-def _saturation(colours: Field) -> Field:
+def saturation(colours: Field) -> Field:
+    """How far colours [..., 3] are from grey, 0..1."""
     found: Field = 1 - colours.min(axis=-1) / np.maximum(colours.max(axis=-1), 0.02)
     return found

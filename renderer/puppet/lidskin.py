@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, grey_closing, maximum_filter
+from scipy.ndimage import gaussian_filter, grey_closing, grey_opening, maximum_filter
 
 from renderer.puppet.filling import grain, membrane
 from renderer.puppet.geometry import Field, smooth
-from renderer.puppet.lids import Around, luminance
+from renderer.puppet.lids import Around, luminance, saturation
 
 LASHES = 0.03
 """u above the upper lid's edge that lashes and their shadow take."""
@@ -51,6 +51,11 @@ def find_lid_skin(colours: NDArray[np.float32], around: Around, u: float) -> tup
     lashes = np.maximum(
         lashes, grown * smooth(0.0, 0.012 * u, above) * smooth(-0.03 * u, 0.0, beside) * smooth(0.03 * u, 0.01 * u, out)
     )
+    # A speck of white or of the moist rim that a small picture has below the lid found in it: small, bright, paler than skin.
+    bright = gaussian_filter(light - grey_opening(light, size=(size, size)), 0.004 * u) / np.maximum(light, 0.1)
+    pale = smooth(1.0, 0.8, saturation(rgb) / np.maximum(gaussian_filter(saturation(rgb), 0.06 * u), 0.02))
+    specks = smooth(0.06, 0.2, bright) * pale * smooth(0.05 * u, 0.02 * u, out) * smooth(0.01 * u, -0.01 * u, above)
+    lashes = np.maximum(lashes, specks)
     trust = trust * (1 - lashes)
     skin = membrane(rgb, trust, (0.012 * u) ** 2)
     height = (below + 0.02 * u) / np.maximum(gap + 0.03 * u, 1.0)
