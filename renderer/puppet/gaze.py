@@ -169,10 +169,8 @@ def find_eyeball(colours: NDArray[np.float32], around: Around, iris: tuple[float
     # At the edges of the lids the picture shows lashes, and the moist rim below, rather than the eyeball.
     bright = smooth(0.04, 0.14, light - luminance(whole)) * smooth(1.1, 0.95, away)  # but a highlight is the eyeball's
     # A small picture blurs them over a pixel or two.
-    high, low = (
-        np.maximum(np.array(edge) * u, least) for edge, least in (((0.012, 0.03), (1.2, 3)), ((0.004, 0.016), (1, 2.5)))
-    )
-    clean = np.maximum(smooth(*high, below), bright) * smooth(*low, above)
+    clean = np.maximum(smooth(max(0.012 * u, 1.2), max(0.03 * u, 3.0), below), bright)
+    clean = clean * smooth(max(0.004 * u, 1.0), max(0.016 * u, 2.5), above)
     clean = clean[..., None] * own
     lit = np.minimum(rgb / np.maximum(shadow, DEEPEST), np.maximum(rgb, whole))
     ball = clean * lit + (1 - clean) * whole
