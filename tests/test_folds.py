@@ -147,3 +147,12 @@ def test_a_frame_does_not_depend_on_its_batch(folds):
     together = shading(folds, rows, places().expand(5, -1, -1, -1))
     for n in range(5):
         assert torch.equal(together[n], shading(folds, rows[n : n + 1], places())[0])
+
+
+def test_knit_brows_shade_the_eye_below_their_inner_half_and_a_tense_lid_rolls(folds):
+    down = shading(folds, motion(browDownLeft=1), places())
+    assert spot(down, 0.27, 0.15) < -0.08
+    assert spot(down, 0.06, 0.2) < -0.1  # the furrow beside the middle
+    assert spot(down, 0.35, 0.5) == pytest.approx(0, abs=0.03)
+    tense = shading(folds, motion(eyeSquintLeft=1), places())
+    assert spot(tense, 0.35, -0.065) > spot(tense, 0.35, -0.115) + 0.04

@@ -12,8 +12,8 @@ from renderer.puppet.geometry import smooth
 
 BESIDE, ABOVE = 0.2, 0.17
 """u beside the outer corner, and above and below it, at which the motion has ended."""
-FROM = 0.45
-"""How far from the inner corner to the outer one it begins: the iris is not drawn along."""
+FROM = 0.62
+"""How far from the inner corner to the outer one it begins: the iris is hardly drawn along."""
 
 
 def eye_squint(sign: float, parts: Parts) -> Muscle:
