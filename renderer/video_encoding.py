@@ -36,6 +36,10 @@ KR, KB = 0.2126, 0.0722
 BT709, LIMITED = 1, 1
 """Code points of ITU-T H.273 for BT.709's primaries, transfer and matrix; ffmpeg's number for the limited range."""
 THREADS = 4
+SMALL = 2**16
+"""Pixels of a picture below which H.264 is encoded without x264's macroblock tree. In pictures of few macroblocks that reads
+memory nobody wrote: of the same frames of 40 x 48 pixels one video in five came out with other bytes, of 72 x 96 one in forty,
+of 104 x 120 and more none of 200."""
 
 
 class Encoder(Protocol):
@@ -184,7 +188,8 @@ class StreamEncoder:
         self._container: OutputContainer = av.open(str(path), "w", format=coding.container, options=options)
         try:
             self._container.metadata.update(tags)
-            stream = self._container.add_stream(coding.codec, rate=fps, options=dict(coding.options))
+            small = {"mbtree": "0"} if coding.codec == "libx264" and width * height < SMALL else {}
+            stream = self._container.add_stream(coding.codec, rate=fps, options={**coding.options, **small})
             assert isinstance(stream, VideoStream)
             stream.width, stream.height = width + self._odd[1], height + self._odd[0]
             stream.pix_fmt = coding.pixels
