@@ -8,7 +8,8 @@ import torch
 
 from configs.puppet import MuscleTable, builtin_muscles
 from protocol.channels import INDEX, NAMES, both_sides
-from renderer.puppet.folds import SHAPES, Folds, find_folds
+from renderer.puppet.fold_shapes import SHAPES
+from renderer.puppet.folds import Folds, find_folds
 from renderer.puppet.head import HeadMap
 from renderer.puppet.lattice import Lattice
 from renderer.puppet.muscles import MUSCLES

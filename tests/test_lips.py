@@ -21,9 +21,10 @@ from renderer.puppet.anatomy import (
 )
 from renderer.puppet.geometry import CM_PER_U, Field
 from renderer.puppet.lattice import Lattice, inverse, jacobian
-from renderer.puppet.lips import JAW_CHANNELS, jaw_ways, seal, sealed
+from renderer.puppet.lips import JAW_CHANNELS, jaw_ways, seal
 from renderer.puppet.muscles import MUSCLES, fields
 from renderer.puppet.render import controls
+from renderer.puppet.sealing import sealed
 from tests.drawn_face import drawn_anchors, drawn_points, grid
 
 CELL = 0.04

@@ -19,11 +19,13 @@ from renderer.puppet.anatomy import (
     UNDER_NOSE,
     UPPER_INNER,
     UPPER_OUTER,
+    cm,
 )
 from renderer.puppet.geometry import CM_PER_U, Points
 from renderer.puppet.neutral import (
     ARCH,
     AVERTED,
+    BEYOND_MIDDLE,
     EASED,
     GONE,
     LESS,
@@ -209,10 +211,10 @@ def test_corners_that_stay_high_when_a_smile_is_taken_back_are_drawn_down():
     level, high, higher = (relaxing(found({"mouthSmile": 0.6}, gap=0.15, arch=arch)) for arch in (0.03, 0.08, 0.3))
     assert "mouthFrownLeft" not in level  # the smile alone has raised them so far
     assert high["mouthFrownLeft"] == high["mouthFrownRight"]
-    # .57 of a smile has raised them by 9 tenths of .57 of its way.
+    # .57 of a smile has raised them by most of .57 of its way; the middle of the mouth went along a little.
     parts = builtin_muscles().parts
     smiles, frowns = parts("mouthSmile")["up"] / CM_PER_U, parts("mouthFrown")["down"] / CM_PER_U
-    assert high["mouthFrownLeft"] == pytest.approx((0.08 - ARCH - 0.9 * 0.57 * smiles) / (0.9 * frowns), abs=0.01)
+    assert high["mouthFrownLeft"] == pytest.approx((0.08 - ARCH) / (BEYOND_MIDDLE * frowns) - 0.57 * smiles / frowns, abs=0.01)
     assert higher["mouthFrownLeft"] == MOST_LEVELLED
     assert "mouthFrownLeft" not in relaxing(found({}, gap=0.0, arch=0.08))  # the mouth is made so
 
@@ -264,11 +266,12 @@ def test_open_lips_are_closed_by_jaw_and_lips_and_closed_ones_are_not_pressed():
 
 
 def test_an_upper_lip_that_has_come_down_can_be_raised_again():
-    raised = found({"mouthUpperUp": 0.6}, gap=0.14)
+    raised = found({"mouthUpperUp": 0.9}, gap=0.14)
     kept, relaxed = (acting(raised, relaxed=relaxed).left[INDEX["mouthUpperUpLeft"]] for relaxed in (False, True))
-    assert kept == pytest.approx(1 - 0.75 * 0.6)
-    # Seven tenths of the gap are closed by the lips, of which the upper one's share is .38; .58 cm = .0652 u are a raised lip.
-    assert relaxed == pytest.approx(1 - 0.75 * (0.6 - 0.38 * 0.7 * 0.14 / 0.0652), abs=0.01)
+    assert kept == pytest.approx(1 - 0.75 * 0.9)
+    table = builtin_muscles()
+    lowered = table.seal.upper * 0.7 * 0.14  # lips close seven tenths of the gap, the jaw the rest
+    assert relaxed == pytest.approx(1 - 0.75 * (0.9 - lowered / cm(table.parts("mouthUpperUp")["up"])), abs=0.01)
 
 
 def test_eyes_come_back_to_the_camera_as_far_as_that_is_sure():

@@ -7,15 +7,11 @@ goes is the table's (`configs/muscles.yaml`); the shapes are here.
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import lru_cache
 
 import numpy as np
-import torch
 
-from torch import Tensor
-
-from configs.puppet import MuscleTable, builtin_muscles
-from protocol.channels import INDEX, both_sides
+from configs.puppet import MuscleTable
 from renderer.puppet.anatomy import (
     CHEEKS,
     CHIN,
@@ -40,7 +36,6 @@ from renderer.puppet.anatomy import (
     place,
     which,
 )
-from renderer.puppet.axes import smoothstep
 from renderer.puppet.geometry import Field, Points, smooth
 
 Way = tuple[float, float, float]
@@ -241,35 +236,6 @@ def seal(upper_share: float) -> Muscle:
     return muscle
 
 
-def sealed(motion: Tensor) -> Tensor:
-    """How much the lips are together, 0..1 [batch], in a motion [batch, 62]; begins and ends without a jerk."""
-    by, alone, against = (_weighed(motion, weights) for weights in _seal_weights())
-    return smoothstep(0.0, 1.0, torch.maximum(by, alone) * (1 - against).clamp_min(0))
-
-
-Columns = tuple[tuple[int, float], ...]
-"""Columns of a motion, each with its weight."""
-
-
-def _weighed(motion: Tensor, weights: Columns) -> Tensor:
-    total = torch.zeros_like(motion[:, 0])
-    for column, weight in weights:
-        total = total + weight * motion[:, column].clamp_min(0)
-    return total
-
-
-@cache
-def _seal_weights() -> tuple[Columns, Columns, Columns]:
-    """What closes the lips, what does so alone, and what keeps them apart; both sides of a channel share its weight."""
-
-    def columns(weights: dict[str, float]) -> Columns:
-        channels = [(both_sides(name), weight) for name, weight in weights.items()]
-        return tuple((INDEX[name], weight / len(names)) for names, weight in channels for name in names)
-
-    table = builtin_muscles().seal
-    return columns(table.by), columns(table.alone), columns(table.against)
-
-
 def _rest_gap(at: Place, anchors: Anchors) -> Field:
     """u between the lips of the portrait; 0 if they are closed."""
     return np.clip(curve(anchors.upper_edge, at.x) - curve(anchors.lower_edge, at.x), 0, None) * (np.abs(at.t) < 1)
@@ -310,7 +276,11 @@ def funnel(parts: Parts) -> Muscle:
         apart = cm(parts["upper up"]) if side == UPPER else -cm(parts["lower down"])
         bulge = 0.7 + 0.3 * _from_edge(at, anchors, side)
         forward = cm(parts["forward"]) * _rounded(at)
-        return _inward(at, anchors, parts["in"]) * lips, apart * _along(at, UPPER) * lips * bulge, forward * lips
+        return (
+            _inward(at, anchors, parts["in"]) * _lips(at, anchors, 0.4, 0.42, 2.5),
+            apart * _along(at, UPPER) * lips * bulge,
+            forward * lips,
+        )
 
     return muscle
 
@@ -337,7 +307,7 @@ def pucker(parts: Parts) -> Muscle:
         fuller = (1 if side == UPPER else -1) * cm(parts["fuller"]) * _along(at, LOWER)
         fuller = fuller * smooth(0, 1, _from_edge(at, anchors, side, EDGE))
         forward = cm(parts["forward"]) * _rounded(at)
-        cheeks = _lips(at, anchors, 0.4, 0.42, 2.2)
+        cheeks = _lips(at, anchors, 0.45, 0.5, 2.8)
         return _inward(at, anchors, parts["in"]) * cheeks, fuller * lips, forward * lips
 
     return muscle
@@ -346,8 +316,7 @@ def pucker(parts: Parts) -> Muscle:
 def mouth_sideways(sign: float, parts: Parts) -> Muscle:
     @joined
     def muscle(at: Place, anchors: Anchors, _side: int) -> Weights:
-        middle = anchors.corners.mean(axis=0)
-        weight = bell(at, middle[0], middle[1], 0.62, 1.25)
+        weight = _lips(at, anchors, 0.28, 0.42, 2.3)
         toward = 1 + 0.25 * np.clip(sign * at.t, -1, 1)
         up = cm(parts["up"]) * weight * np.clip(sign * at.t, 0, 1)
         return sign * cm(parts["aside"]) * weight * toward, up, nothing(at)
@@ -374,7 +343,7 @@ def frown(sign: float, parts: Parts) -> Muscle:
     @joined
     def muscle(at: Place, anchors: Anchors, _side: int) -> Weights:
         corner = anchors.corners[which(sign)]
-        pull = bell(at, corner[0], corner[1] - 0.02, 0.46) * half(at, sign)
+        pull = bell(at, corner[0], corner[1] - 0.02, 0.57) * half(at, sign)
         return sign * cm(parts["out"]) * pull, -cm(parts["down"]) * pull, -cm(parts["back"]) * pull
 
     return muscle

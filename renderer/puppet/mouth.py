@@ -21,8 +21,9 @@ from protocol.channels import INDEX
 from renderer.puppet.anatomy import CORNERS, cm
 from renderer.puppet.axes import Axes, look_up, smoothstep, steps
 from renderer.puppet.geometry import HeadFrame, Points
-from renderer.puppet.lips import JAW_CHANNELS, jaw_ways, sealed
+from renderer.puppet.lips import JAW_CHANNELS, jaw_ways
 from renderer.puppet.parting import SURELY_OPEN, edge_points, find_edges
+from renderer.puppet.sealing import sealed
 from renderer.puppet.shown import LUMINANCE, SHADOW, SHADOWED, Shown, find_shown
 from renderer.puppet.teeth import CROWN, HANGS, find_rows
 

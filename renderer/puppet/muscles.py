@@ -80,7 +80,7 @@ _SIDED: Mapping[str, Callable[[float, Parts], Muscle]] = MappingProxyType(
 )
 
 MUSCLES: tuple[str, ...] = (*_JAW, "mouthClose", *_WHOLE, *(stem + side for stem in _SIDED for side in SIDES))
-"""Every channel that moves skin by itself; the seal of the lips (see `lips.sealed`), which several bring about, comes last."""
+"""Every channel that moves skin by itself; the seal of the lips, which several bring about (see `sealing`), comes last."""
 
 
 def muscles(table: MuscleTable) -> dict[str, Muscle]:

@@ -97,11 +97,11 @@ BY_JAW = 0.4
 """Of the gap between the lips: what the jaw closes at least, so that the upper lip is not all drawn over the teeth."""
 NARROWED = 0.5
 """Of a smile that is taken back: how much of mouthStretch is as well, which brings the corners nearer to each other."""
-ARCH, MOST_LEVELLED = -0.006, 0.8
+ARCH, MOST_LEVELLED = -0.006, 0.85
 """u by which corners lie above where the lips meet once they are relaxed (0.008 to 0.027 in faces at rest, of which little is
 taken, as cheeks and folds keep some of the smile), and the most of mouthFrown that draws them down to it. Lips that close over
 teeth meet along a curve between their edges, which sags more than the smile has raised the corners."""
-BEYOND_MIDDLE = 0.9
+BEYOND_MIDDLE = 0.85
 """Of what smile and frown do to the corners: how much of it the middle of the mouth does not do as well."""
 YIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"mouthSmile": ("mouthFrown", "mouthStretch")})
 """What goes, of what is done at rest, as a face does again what was taken back: who smiles has the smile of the portrait. All
@@ -322,7 +322,7 @@ def _lowered(found: Neutral, given: Mapping[str, float]) -> float:
 
 
 def _eased_in(share: float) -> float:
-    """What becomes a share once it begins and ends without a jerk: x with 3 x^2 - 2 x^3 equal to it (see `lips.sealed`)."""
+    """What becomes a share once it begins and ends without a jerk: x with 3 x^2 - 2 x^3 equal to it (see `sealing.sealed`)."""
     return 0.5 - math.sin(math.asin(1 - 2 * share) / 3)
 
 

@@ -21,13 +21,13 @@ from renderer.puppet.anatomy import SIDES
 from renderer.puppet.axes import smoothstep
 from renderer.puppet.eyes import lidded, opened, paint_ball, paint_lids, posed
 from renderer.puppet.lattice import inverse, mixed
-from renderer.puppet.lips import sealed
 from renderer.puppet.mouth import on_upper_side, part
 from renderer.puppet.mouth import paint as paint_mouth
 from renderer.puppet.muscles import MUSCLES
 from renderer.puppet.plate import fades, lacking, over
 from renderer.puppet.rig import PuppetRig
 from renderer.puppet.sampling import sample
+from renderer.puppet.sealing import sealed
 from renderer.puppet.tiles import Some, Tiles
 
 HEAD = [INDEX[name] for name in ("headYaw", "headPitch", "headRoll", "headX", "headY", "headZ")]
