@@ -119,7 +119,9 @@ def activity(
     reach = 2 * (int(head.cell / face.cell) + 2) + 1
     moved = (moves.back != 0).any(dim=1, keepdim=True)
     differs = (moves.back[:, :2] != moves.back[:, 2:]).any(dim=1, keepdim=True)
-    around = max_pool2d(torch.cat([moved, differs], dim=1).float(), reach, stride=1, padding=reach // 2)
+    around = torch.cat([moved, differs], dim=1).float()
+    for size in ((1, reach), (reach, 1)):  # one after the other, which looks at fewer values
+        around = max_pool2d(around, size, stride=1, padding=(size[0] // 2, size[1] // 2))
     seen = face.sample(torch.cat([around, moves.back], dim=1), places)
     gone = moves.turned.repeat(1, 2, 1, 1) + seen[:, 2:]  # above the parting line, and below it
     squares = (gone * gone).unflatten(1, (2, 2)).sum(dim=2)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import torch
 
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
@@ -124,7 +125,7 @@ def _detail(picture: Picture, hidden: NDArray[np.bool_], light: Picture, u: floa
 
 def over(person: Tensor, alpha: Tensor, plate: Tensor) -> Tensor:
     """The person, straight colours [n, 3, ...] and alpha [n, 1, ...], in front of what is behind [n, 3, ...]."""
-    return plate + alpha.clamp(0, 1) * (person - plate)
+    return torch.lerp(plate, person, alpha)
 
 
 def fades(u: float) -> float:

@@ -31,7 +31,7 @@ from renderer.puppet.tiles import Tiles
 WANTED_U, LEAST_U, MOST_ENLARGED = 90.0, 60.0, 6
 """Faces with eyes closer together than the least are moved on an enlarged copy, on which lids, lips and teeth have pixels
 enough; the change that they make is then reduced to the portrait's size."""
-FRAMES_AT_ONCE = {"cpu": 6, "cuda": 16}
+FRAMES_AT_ONCE = {"cpu": 4, "cuda": 16}
 """Frames that are computed together. Each thread of a processor has its own: with so little to do at a time threads that share
 one computation would mostly wait for each other. A GPU wants more to do."""
 PIXELS_AT_ONCE = {"cpu": 2**23, "cuda": 2**26}

@@ -83,8 +83,8 @@ def paint(rig: PuppetRig, motion: Tensor) -> Painted:
     asked, colours = person.asked, person.colours
     tiles, rim, near = asked.tiles, asked.rim.index, asked.near.index
     # Squares at the rim, and those of them that have hardly moved, are put together from their layers.
-    colours[rim] = over(colours[rim], person.alpha, tiles.of_place(rig.plate, rim))
-    moved = person.places[near] - tiles.pixels(near)
+    colours[rim] = over(asked.rim.of(colours), person.alpha, tiles.of_place(rig.plate, rim))
+    moved = asked.near.of(person.places) - tiles.pixels(near)
     colours[near] += lacking(tiles.of_compact(rig.rest, near), moved, rig.u)
     return Painted(tiles, colours, person.alpha[:0], person.places)
 
@@ -169,7 +169,7 @@ def _person(rig: PuppetRig, motion: Tensor) -> _Person:
     # First out of the turned head, then out of the moved skin; around the mouth it matters which side of it a pixel is on.
     skin = tiles.spread(rig.head_lattice.nodes().to(ways.turned) + ways.turned)
     lips, sides = asked.boxes[-1], asked.sides
-    place, beside = skin[lips.index], skin[sides.index]
+    place, beside = lips.of(skin), sides.of(skin)
 
     def above(frame: int, here: Tensor) -> Tensor:
         return here + face.sample(ways.back[frame : frame + 1, :2].expand(len(here), -1, -1, -1), here)
@@ -180,33 +180,32 @@ def _person(rig: PuppetRig, motion: Tensor) -> _Person:
     def shaded(frame: int, here: Tensor) -> Tensor:
         return rig.folds.seen(ways.relief[frame : frame + 1], here)
 
-    skin[asked.skin.index] = _by_frame(asked.skin, skin[asked.skin.index], above)
-    up, down = skin[sides.index], _by_frame(sides, beside, below)
+    skin[asked.skin.index] = _by_frame(asked.skin, asked.skin.of(skin), above)
+    up, down = sides.of(skin), _by_frame(sides, beside, below)
     skin[sides.index] = torch.where(on_upper_side(rig.mouth, up)[:, None], up, down)
-    shade = 1 + _by_frame(asked.folds, skin[asked.folds.index], shaded)  # lids and eyeball move below it
+    shade = 1 + _by_frame(asked.folds, asked.folds.of(skin), shaded)  # lids and eyeball move below it
     lids = []
     for n, (eye, side) in enumerate(zip(rig.eyes, SIDES, strict=True)):
-        around, inner = (one.index for one in asked.boxes[2 * n : 2 * n + 2])
+        around, inner = asked.boxes[2 * n : 2 * n + 2]
         pose = posed(eye, motion[:, LIDS[side]], motion[:, GAZE[side]])
-        seen = lidded(eye, skin[around], pose.of(tiles.frame[around]))
-        hole = opened(eye, skin[inner], pose.of(tiles.frame[inner]))
+        seen = lidded(eye, around.of(skin), pose.of(around.of(tiles.frame)))
+        hole = opened(eye, inner.of(skin), pose.of(inner.of(tiles.frame)))
         lids.append((eye, around, inner, seen, hole))
-        skin[around] = seen.skin
-    rim, inside = asked.rim.index, asked.inside.index
+        skin[around.index] = seen.skin
     colours = skin.new_empty((len(tiles), 3, *skin.shape[2:]))
-    colours[inside] = sample(rig.source[:, :3], skin[inside])
-    edge = sample(rig.source, skin[rim])
-    colours[rim] = edge[:, :3]
+    colours[asked.inside.index] = sample(rig.source[:, :3], asked.inside.of(skin))
+    edge = sample(rig.source, asked.rim.of(skin))
+    colours[asked.rim.index] = edge[:, :3]
     for eye, around, inner, seen, hole in lids:
-        colours[around] = paint_lids(eye, seen, colours[around])
-        colours[inner] = paint_ball(eye, hole, colours[inner])
-    colours[asked.folds.index] *= shade
-    beneath = colours[lips.index]
+        colours[around.index] = paint_lids(eye, seen, around.of(colours))
+        colours[inner.index] = paint_ball(eye, hole, inner.of(colours))
+    colours[asked.folds.index] = asked.folds.of(colours).mul_(shade)
+    beneath = lips.of(colours)
     up, down = _by_frame(lips, place, above), _by_frame(lips, place, below)
     rest = sample(rig.source[:, :3], place) if rig.mouth.open else beneath
     three = sample(rig.source[:, :3], up), sample(rig.source[:, :3], down), rest
     parted = part(rig.mouth, up, down)
-    mouth = paint_mouth(rig.mouth, parted, beneath, place, (up, down), three, motion[tiles.frame[lips.index]])
+    mouth = paint_mouth(rig.mouth, parted, beneath, place, (up, down), three, motion[lips.of(tiles.frame)])
     colours[lips.index] = mouth
     return _Person(asked, colours, edge[:, 3:], skin)
 

@@ -127,6 +127,10 @@ class Some:
     index: Tensor
     spans: tuple[tuple[int, int], ...]
 
+    def of(self, squares: Tensor) -> Tensor:
+        """What they have of something that all squares have: [m, ...] of [n, ...]."""
+        return squares.index_select(0, self.index)  # a third of the time that squares[index] takes
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tiles:
