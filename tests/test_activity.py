@@ -68,6 +68,13 @@ def test_what_is_left_out_would_have_changed_nothing(name: str, backdrop, rig: P
     assert np.abs(whole - sparing).max() <= 1  # by rounding
 
 
+def test_eyes_and_mouths_are_not_cut_by_their_boxes(rig: PuppetRig, monkeypatch):
+    rows = motion(*POSES.values(), {"eyePitchLeft": -20.0}, *({"tongueOut": out} for out in np.linspace(0.2, 1, 41).tolist()))
+    found = frames(rig, rows)
+    monkeypatch.setattr("renderer.puppet.render.SLACK", 0.6)
+    assert np.abs(frames(rig, rows) - found).max() <= 1  # by rounding
+
+
 @pytest.mark.parametrize("backdrop", [None, Backdrop((10, 200, 30))], ids=["as it is", "on green"])
 def test_frames_do_not_depend_on_how_many_threads_there_are(backdrop, rig: PuppetRig, monkeypatch):
     rows = motion(*(POSES[name] for name in POSES), {}, LIVELY, {"jawOpen": 0.1})

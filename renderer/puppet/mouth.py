@@ -50,7 +50,7 @@ class Mouth:
         jaw: float32 [n, 2], pixels that the lower teeth go with each channel of `lips.JAW_CHANNELS`.
         enamel, gum, flesh, dark: colours of the teeth, the gums, the tongue and the rest in this picture's light.
         lines: float32 [1, 2, 2, n], pixels x and y of points along the upper lip's edge and the lower lip's.
-        tongue: float32 [2], pixels that the end of a tongue fully out reaches beyond the lower lip.
+        tongue: float32 [2], pixels that a tongue fully out and its shade reach beyond the lower lip.
     """
 
     axes: Axes
@@ -131,7 +131,7 @@ def find_mouth(picture: NDArray[np.float32], mesh: Points, frame: HeadFrame, tab
         flesh,
         colour(0.30, 0.10, 0.08, 0.4, 0.3 + 0.6 * light),
         torch.from_numpy(lines[None].astype(np.float32)),
-        torch.from_numpy((TONGUE_LENGTH * u * (frame.axes[:2] @ TONGUE_WAY) * [1, -1]).astype(np.float32)),
+        torch.from_numpy(((TONGUE_LENGTH + TONGUE_SHADE) * u * _tongue_way(frame)).astype(np.float32)),
     )
 
 
@@ -142,8 +142,14 @@ def _lip_colours(picture: NDArray[np.float32], mesh: Points) -> NDArray[np.float
     return picture[rows, columns]
 
 
+def _tongue_way(frame: HeadFrame) -> NDArray[np.float64]:
+    """Where a tongue points in the picture: to the right and down, of length 1."""
+    way: NDArray[np.float64] = frame.axes[:2] @ TONGUE_WAY * [1, -1]
+    return way / max(float(np.hypot(*way)), 1e-6)
+
+
 def _lean(frame: HeadFrame, axes: Axes) -> float:
-    x, y = frame.axes[:2] @ TONGUE_WAY * [1, -1]
+    x, y = _tongue_way(frame)
     return float(np.clip((x * axes.cos + y * axes.sin) / max(y * axes.cos - x * axes.sin, 0.3), -0.35, 0.35))
 
 
@@ -174,6 +180,8 @@ TONGUE_LENGTH = cm(2.5)
 """u that a tongue fully out reaches below the lower lip's edge; judgement, about half of what is possible."""
 TONGUE_RISES = 0.2
 """u that the back of a tongue at rest is seen above the lower teeth; judgement."""
+TONGUE_SHADE = 0.06
+"""u that the shade of a tongue reaches beyond it."""
 TONGUE_HALF_WIDTH = cm(1.65)
 """u; a tongue is 4 to 5 cm wide, its end narrower."""
 TONGUE_BEHIND = 0.03
@@ -391,7 +399,7 @@ def _tongue_out(mouth: Mouth, parted: Parted, lower: _LowerRow, seen: Tensor, ou
     # How far inside its outline, in pixels.
     depth = torch.minimum(width - x.abs(), tip - down)
     outline = half - (x.square() + (down - tip + half).clamp_min(0).square()).sqrt()
-    seen = seen * (1 - 0.35 * out.clamp(0, 1) * within * _ramp(outline, -0.06 * u, 0.02 * u))[:, None]
+    seen = seen * (1 - 0.35 * out.clamp(0, 1) * within * _ramp(outline, -TONGUE_SHADE * u, 0.02 * u))[:, None]
     shape = (depth * (1 / EDGE)).clamp(0, 1) * (within * smoothstep(0.0, 0.15, out))
     groove = _ramp(x.abs(), 0.05 * u, 0.0) * (1 - over)
     flank = x.square() * (1 / (TONGUE_HALF_WIDTH * u) ** 2)
