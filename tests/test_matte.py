@@ -99,6 +99,18 @@ def test_a_collar_is_no_hair():
     assert not hair[141:145, 246:248].any()
 
 
+def test_a_band_of_another_colour_is_no_hair_where_it_looks_a_little_like_it():
+    """Such as the ring of a collar, with stripes of which some are as hair before the wall would be."""
+    picture = PICTURE.copy()
+    picture[130:150, 235:275] = (0.55, 0.4, 0.7)
+    picture[130:150:5, 235:275] = (0.55, 0.5, 0.45)
+    picture[131:150:5, 235:275] = (0.55, 0.5, 0.45)
+    loose, hair = strands(picture, firm(HEAD, MESH, U), U)
+    band = (Y >= 132) & (Y < 148) & (X > 248) & (X < 272)
+    assert not loose[band].any()
+    assert not hair[band].any()
+
+
 def test_a_line_by_itself_is_no_hair():
     loose, hair = strands(with_lock(258), firm(HEAD, MESH, U), U)
     assert not loose[:, 255:].any()

@@ -25,7 +25,7 @@ EDGE = (0.07, 0.12)
 """u from the matte's half-way line up to which its own softness is kept, and from where on it is firm."""
 NEAR, FOG = 0.04, 0.09
 """u around the matte that count as the person's in any case, and where even its fog does."""
-PENUMBRA = 0.09
+PENUMBRA = 0.085
 """u around the matte within which the person may still shade the background."""
 LIKE = 0.12
 """Share of the person in a colour there from which on it counts as the person's."""
@@ -127,7 +127,8 @@ def reach(picture: Picture, alpha: Matte, matte: Matte, u: float) -> NDArray[np.
     behind = spread(picture, 1 - (rim | found).astype(np.float32), 0.05 * u)
     across = own - behind
     like = alike(picture - behind, across) / (alike(across, across) + np.float32(1e-3))
-    return found | cv2.morphologyEx((rim & (like > LIKE)).astype(np.uint8), cv2.MORPH_CLOSE, _disc(0.02 * u)).astype(bool)
+    closed = cv2.morphologyEx((rim & (like > LIKE)).astype(np.uint8), cv2.MORPH_CLOSE, _disc(0.02 * u)).astype(bool)
+    return found | (closed & rim)
 
 
 def strands(picture: Picture, alpha: Matte, u: float) -> tuple[Matte, NDArray[np.bool_]]:
@@ -171,12 +172,14 @@ def strands(picture: Picture, alpha: Matte, u: float) -> tuple[Matte, NDArray[np
     apart: Matte = np.divide(np.sqrt(length), np.float32(PLAIN))
     share = _smooth(*ALIKE, like) * _smooth(0.6, 1.2, apart) * _smooth(1.0, 0.5, beside)
     share = np.where(person == 0, share * close, 0).astype(np.float32)
-    # What is not thin is something else of that colour.
-    thin = share * (cv2.morphologyEx((share > 0.2).astype(np.uint8), cv2.MORPH_OPEN, _disc(THIN * u)) == 0)
+    # What is not thin is something else, of whatever colour it is beside that.
+    differs = ((alike(off, off) > ALIKE[0] ** 2 * length) & (person == 0)).astype(np.uint8)
+    broad = cv2.dilate(cv2.morphologyEx(differs, cv2.MORPH_OPEN, _disc(THIN * u)), _disc(THIN * u)) > 0
+    thin = share * ~broad
     sure = thin * quiet
     found = np.where(_joined(sure > 0.1, person > 0) & (person == 0), sure, 0).astype(np.float32)
     near = (_distance(thin > 0.05) < GAP * u) & (_distance((person > 0) | (found > 0.1)) < PENUMBRA * u)
-    return found, _joined(near, person > 0) & (person == 0)
+    return found, _joined(near & ~broad, person > 0) & (person == 0)
 
 
 def _joined(pieces: NDArray[np.bool_], person: NDArray[np.bool_]) -> NDArray[np.bool_]:

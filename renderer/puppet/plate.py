@@ -41,7 +41,7 @@ AROUND = 0.5
 """u around a place whose background tells what goes on behind it."""
 DETAIL_U = 24
 """Pixels that a u has at most where a background is judged."""
-LAGGING = 0.7
+LAGGING = 0.9
 """Share of the head's motion below which something belongs to the neck and the body."""
 SLOPE = 0.75
 """Change per pixel of a bicubic sample by half the difference of its neighbours, as torch interpolates."""
