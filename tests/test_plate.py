@@ -152,7 +152,7 @@ def test_the_first_motion_is_that_of_the_portrait_itself():
 
 def test_what_the_layers_lack_fades_with_motion():
     person, plate, rest = layers(portrait())
-    bare = plate + person[:, 3:] * (person[:, :3] - plate)
+    bare = torch.lerp(plate, person[:, :3], person[:, 3:])
     shares = []
     for far in (0.0, 0.05, 0.3, 0.8, 1.6):
         ones = torch.cat([torch.ones_like(rest[:, :3]), 0 * rest[:, 3:]], dim=1)
