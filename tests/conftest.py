@@ -21,6 +21,7 @@ from hypothesis import settings
 from numpy.typing import NDArray
 from xdist.scheduler import LoadScopeScheduling
 
+from renderer.faces import Face, FaceNets, find_faces
 from renderer.sample import NAME, sample_portrait
 from renderer.weights import State, Weights, open_weights
 from runtime.loading import Loaded
@@ -138,6 +139,18 @@ def sample() -> NDArray[np.uint8]:
     if any(each.state is not State.READY for each in weights.status([NAME])):
         pytest.skip("the sample portrait is not cached; run: make models")
     return sample_portrait(weights)
+
+
+@pytest.fixture(scope="session")
+def nets(models: Weights) -> FaceNets:
+    """The networks that read faces."""
+    return FaceNets(models.models())
+
+
+@pytest.fixture(scope="session")
+def face(nets: FaceNets, sample: NDArray[np.uint8]) -> Face:
+    """The face of the sample portrait."""
+    return find_faces(sample, nets)[0]
 
 
 @pytest.fixture(autouse=True)

@@ -11,16 +11,6 @@ from renderer.pose import relative_pose
 from tests.thinned import thinned
 
 
-@pytest.fixture(scope="module")
-def nets(models) -> FaceNets:
-    return FaceNets(models.models())
-
-
-@pytest.fixture(scope="module")
-def face(nets, sample) -> Face:
-    return find_faces(sample, nets)[0]
-
-
 def head_of(sample: np.ndarray, face: Face, size: int) -> np.ndarray:
     """The head with some room, scaled so that the face has about this many pixels."""
     x, y, width, height = face.box

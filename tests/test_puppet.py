@@ -25,7 +25,6 @@ from renderer.portrait import Portrait
 from renderer.pose import relative_pose
 from renderer.puppet.puppet import Puppet
 from renderer.puppet.rig import PuppetRig
-from renderer.weights import Weights
 from tests.posing import motion
 from tests.seen import MEASURES, openness
 from tests.thinned import thinned
@@ -36,11 +35,6 @@ SIZE = (240, 300)
 
 def portrait_of(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None = None) -> Portrait:
     return Portrait(rgb=rgb, alpha=alpha, name="portrait.png", notes=(), digest="")
-
-
-@pytest.fixture(scope="module")
-def nets(models: Weights) -> FaceNets:
-    return FaceNets(models.models())
 
 
 @pytest.fixture(scope="module")

@@ -4,21 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
-from renderer.faces import Face, FaceNets, find_faces, landmarks_in
+from renderer.faces import landmarks_in
 from tests.seen import EYES, points
 
 INNER = (52, 53, 65, 66, 68, 69)
 """Of a contour: the brow but for its outer end, which a network reads from what is beside it, too."""
-
-
-@pytest.fixture(scope="module")
-def nets(models) -> FaceNets:
-    return FaceNets(models.models())
-
-
-@pytest.fixture(scope="module")
-def face(nets, sample) -> Face:
-    return find_faces(sample, nets)[0]
 
 
 def lowered(picture: np.ndarray, middle: np.ndarray, by: float, radius: float) -> np.ndarray:

@@ -6,7 +6,6 @@ import pytest
 from numpy.typing import NDArray
 
 from configs.mesh import builtin_mesh
-from renderer.faces import FaceNets, find_faces
 from renderer.segmentation import Segmenter, applied, by_colour, clearer, guided, of_face, pushed, without
 
 SQUARE = np.array([[30, 30], [50, 30], [50, 50], [30, 50]], np.float64)
@@ -114,16 +113,6 @@ def test_coefficients_of_a_small_picture_serve_a_large_one():
     assert result.shape == (400, 400)
     assert result[200, 199] > 0.9
     assert result[200, 200] < 0.1
-
-
-@pytest.fixture(scope="module")
-def nets(models) -> FaceNets:
-    return FaceNets(models.models())
-
-
-@pytest.fixture(scope="module")
-def face(nets, sample):
-    return find_faces(sample, nets)[0]
 
 
 @pytest.fixture(scope="module")
