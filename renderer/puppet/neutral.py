@@ -110,8 +110,6 @@ GONE = 1.3
 """Of what was taken back: from where on, done again, all of that has gone. It goes gently, so that no corner jerks."""
 LEAST = 0.002
 """Of a channel's unit: less is not worth moving anything for."""
-ASIDE = 0.75
-"""Of what the jaw closes in the middle of the mouth: what it closes towards the corners, where the lips are to meet as well."""
 AVERTED = 12.0
 """Most degrees by which eyes are brought back to the camera."""
 EYE_REACH = 38.0
@@ -309,7 +307,7 @@ def _closing(found: Neutral, jaw: float) -> dict[str, float]:
     closed = _ramp(PARTED, SHUT, found.gap)
     down = cm(table.parts("jawOpen")["down"])
     jaw = min(jaw, -BY_JAW * found.gap * closed / down)
-    left = min(1.0, max(0.0, closed + ASIDE * jaw * down / max(found.gap, 1e-6)))
+    left = min(1.0, max(0.0, closed + jaw * down / max(found.gap, 1e-6)))
     press = _eased_in(left) / table.seal.by["mouthPress"]
     return {"jawOpen": jaw, "mouthPressLeft": press, "mouthPressRight": press}
 
