@@ -257,6 +257,7 @@ def acting(found: Neutral, *, relaxed: bool) -> Acting:
     given = relaxing(found) if relaxed else {}
     lowered = _lowered(found, given)
     taken = given | dict.fromkeys(both_sides("mouthUpperUp"), -lowered)
+    shapes = {stem for yielding in YIELDS.values() for stem in yielding}  # level corners are no frown
     left = np.ones(len(NAMES), np.float32)
     for stem, (cause, less) in LESS.items():
         for name in both_sides(stem):
@@ -264,7 +265,7 @@ def acting(found: Neutral, *, relaxed: bool) -> Acting:
             still = max(0.0, found.expression.get(by, 0.0) + min(0.0, taken.get(by, 0.0)))
             left[INDEX[name]] = 1 - less * still
     for name, value in given.items():
-        if value > 0 and not name.startswith("mouthFrown"):  # what is held has that much less left; level corners are no frown
+        if value > 0 and CHANNELS[name].stem not in shapes:  # what is held has that much less left
             left[INDEX[name]] *= 1 - min(1.0, value / CHANNELS[name].high)
     constant = np.zeros(len(NAMES), np.float32)
     for name, value in given.items():
@@ -294,7 +295,7 @@ def relaxing(found: Neutral) -> dict[str, float]:
 
 
 def _levelling(found: Neutral, back: float) -> float:
-    """How much of mouthFrown draws corners down that stay high where a smile is taken back so far, or lips are closed."""
+    """How much of mouthFrown draws corners down that stay high where so much of a smile is taken back."""
     table = builtin_muscles()
     high = found.arch - ARCH - BEYOND_MIDDLE * back * cm(table.parts("mouthSmile")["up"])
     share = _ramp(0, MUCH, back)
@@ -315,8 +316,8 @@ def _closing(found: Neutral, jaw: float) -> dict[str, float]:
 def _lowered(found: Neutral, given: Mapping[str, float]) -> float:
     """How much of mouthUpperUp lips take back that what is given closes: the upper one comes down its part of the way."""
     table = builtin_muscles()
-    t = min(1.0, table.seal.by["mouthPress"] * given.get("mouthPressLeft", 0.0))
-    return table.seal.upper * found.gap * t * t * (3 - 2 * t) / cm(table.parts("mouthUpperUp")["up"])
+    closed = float(smooth(0.0, 1.0, np.asarray(table.seal.by["mouthPress"] * given.get("mouthPressLeft", 0.0))))
+    return table.seal.upper * found.gap * closed / cm(table.parts("mouthUpperUp")["up"])
 
 
 def _eased_in(share: float) -> float:

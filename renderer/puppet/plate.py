@@ -124,7 +124,7 @@ def _detail(picture: Picture, hidden: NDArray[np.bool_], light: Picture, u: floa
 
 
 def over(person: Tensor, alpha: Tensor, plate: Tensor) -> Tensor:
-    """The person, straight colours [n, 3, ...] and alpha [n, 1, ...], in front of what is behind [n, 3, ...]."""
+    """The person, straight colours [n, 3, ...] and alpha [n, 1, ...], 0..1, before what is behind [n, 3, ...]."""
     return torch.lerp(plate, person, alpha)
 
 
