@@ -19,13 +19,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from protocol.channels import INDEX
 from renderer.puppet.anatomy import LID_LOWER, LID_UPPER, LOWER_INNER, LOWER_OUTER, SIDES, UPPER_INNER, UPPER_OUTER
 from renderer.puppet.axes import look_up
 from renderer.puppet.eyes import Eye, lidded, posed
 from renderer.puppet.gaze import Eyeball, gaze_shift
 from renderer.puppet.lattice import mixed
-from renderer.puppet.render import HEAD, controls
+from renderer.puppet.render import GAZE, HEAD, LIDS, controls
 from renderer.puppet.rig import PuppetRig
 
 Points = NDArray[np.float32]
@@ -34,8 +33,6 @@ FRAMES_AT_ONCE = 64
 """Fields of so many frames are held at a time."""
 HALVINGS = 24
 """Of the stretch in which a lid's point is looked for: from .5 u to a millionth of it."""
-LIDS = ("eyeBlink", "eyeSquint", "cheekSquint", "eyeWide", "browDown")
-GAZE = ("eyeYaw", "eyePitch")
 UPPER_LIP = frozenset({*UPPER_INNER[1:-1], *UPPER_OUTER[1:-1]})
 LOWER_LIP = frozenset({*LOWER_INNER[1:-1], *LOWER_OUTER[1:-1]})
 
@@ -76,7 +73,7 @@ def irises(rig: PuppetRig, motion: NDArray[np.float32]) -> Points:
         found = []
         for eye, side, iris in zip(rig.eyes, SIDES, rig.face.irises, strict=True):
             start = _to_canvas(rig, iris).expand(len(part), -1, -1, -1)
-            turn = gaze_shift(eye.ball, part[:, [INDEX[name + side] for name in GAZE]])
+            turn = gaze_shift(eye.ball, part[:, GAZE[side]])
             found.append(_on_ball(eye.ball, start, turn))
         at = torch.cat(found, dim=3)
         return _with_head(rig, at + _skin(rig, at, torch.zeros(at.shape[3], dtype=torch.bool, device=at.device), part), part)
@@ -169,7 +166,7 @@ def _skin(rig: PuppetRig, at: Tensor, lower: Tensor, motion: Tensor) -> Tensor:
 
 def _with_lids(eye: Eye, start: Tensor, edges: Tensor, motion: Tensor, side: str) -> Tensor:
     """Pixels [batch, 2, 1, n] by which the lids of an eye move points that start at pixels [1, 2, 1, n]; `edges` is [n]."""
-    lids, gaze = (motion[:, [INDEX[name + side] for name in names]] for names in (LIDS, GAZE))
+    lids, gaze = motion[:, LIDS[side]], motion[:, GAZE[side]]
     t, v = eye.axes.coordinates(start)
     _, upper, lower, *_ = look_up(eye.curves, t)
     beyond = 0.002 * eye.u  # the edges themselves, as far as their skin goes

@@ -14,8 +14,8 @@ from renderer.puppet.axes import steps
 from renderer.puppet.eyes import BROW, Eye, Lidded, Opened, find_eye, lidded, opened, paint_ball, paint_lids, posed
 from renderer.puppet.filling import grain, membrane
 from renderer.puppet.gaze import EYEBALL, GLINT, find_iris
-from renderer.puppet.geometry import HeadFrame
-from renderer.puppet.lids import CANTHI, LOWER, NET_LOWER, NET_UPPER, UPPER, find_lids
+from renderer.puppet.geometry import EYE_CORNERS, HeadFrame
+from renderer.puppet.lids import LOWER, NET_LOWER, NET_UPPER, UPPER, find_lids
 from renderer.puppet.puppet import Puppet, prepared
 from renderer.weights import Weights
 
@@ -54,7 +54,7 @@ def picture() -> NDArray[np.float32]:
 def landmarks(off: float = 0.0) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Mesh, iris and contour as networks would see that eye, the lids `off` pixels too far apart."""
     mesh = np.zeros((468, 3))
-    first, last = CANTHI[0]
+    first, last = EYE_CORNERS[:2]
     mesh[[first, last], :2] = MIDDLE - np.array([HALF, 0]), MIDDLE + np.array([HALF, 0])
     t = np.linspace(0, 1, 9)
     upper = MIDDLE + np.stack([(t - 0.5) * 2 * HALF, -arc(t, UP + off)], axis=1)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from configs.mesh import builtin_mesh
-from renderer.puppet.geometry import CM_PER_U, Field, Points, smooth
+from renderer.puppet.geometry import CM_PER_U, EYE_CORNERS, Field, Points, smooth
 
 UPPER, LOWER = 0, 1
 
@@ -44,7 +44,7 @@ BROW_UPPER = (_LINES.brow_right_upper, _LINES.brow_left_upper)
 LID_UPPER = tuple(upper_half(ring)[1:-1] for ring in (_RINGS.eye_right, _RINGS.eye_left))
 LID_LOWER = tuple(lower_half(ring)[1:-1] for ring in (_RINGS.eye_right, _RINGS.eye_left))
 """Brows and lids run from the temple towards the nose."""
-CANTHI = ((33, 263), (133, 362))
+CANTHI = (EYE_CORNERS[::3], EYE_CORNERS[1:3])
 """The outer corners of the eyes, and the inner ones."""
 CHEEKS = (50, 280)
 CHEEK_BONES = (117, 346)

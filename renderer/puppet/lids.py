@@ -21,10 +21,8 @@ from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter, gaussian_filter1d, map_coordinates
 
 from renderer.puppet.axes import Axes, steps
-from renderer.puppet.geometry import Field, Points
+from renderer.puppet.geometry import EYE_CORNERS, Field, Points
 
-CANTHI = ((33, 133), (362, 263))
-"""Corners of the subject's right and left eye in the mesh, the picture's left one first."""
 UPPER = ((246, 161, 160, 159, 158, 157, 173), (466, 388, 387, 386, 385, 384, 398))
 LOWER = ((7, 163, 144, 145, 153, 154, 155), (249, 390, 373, 374, 380, 381, 382))
 NET_CORNERS = ((0, 8), (8, 0))
@@ -116,11 +114,11 @@ def find_lids(colours: NDArray[np.float32], which: int, mesh: Points, contour: P
         contour: [71, 2], pixels, of the iris network.
         u: pixels.
     """
-    corners = (mesh[list(CANTHI[which]), :2] + contour[list(NET_CORNERS[which])]) / 2
+    corners = (mesh[list(EYE_CORNERS[2 * which : 2 * which + 2]), :2] + contour[list(NET_CORNERS[which])]) / 2
     axes = Axes.between(corners[0], corners[1])
     t = np.arange(-SIDES, 1 + SIDES, GRID * u / axes.width)
     v = np.arange(-HEIGHT, HEIGHT, GRID) * u
-    first, last = CANTHI[which]
+    first, last = EYE_CORNERS[2 * which : 2 * which + 2]
     own = [mesh[[first, *ids[which], last], :2] for ids in (UPPER, LOWER)]
     seen = [contour[list(ids)] for ids in (NET_UPPER, NET_LOWER)]
     upper, lower = ((_line(axes, a, t) + _line(axes, b, t)) / 2 for a, b in zip(own, seen, strict=True))
