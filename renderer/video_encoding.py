@@ -36,10 +36,6 @@ KR, KB = 0.2126, 0.0722
 BT709, LIMITED = 1, 1
 """Code points of ITU-T H.273 for BT.709's primaries, transfer and matrix; ffmpeg's number for the limited range."""
 THREADS = 4
-SMALL = 2**16
-"""Pixels of a picture below which H.264 is encoded without x264's macroblock tree. In pictures of few macroblocks that reads
-memory nobody wrote: of the same frames of 40 x 48 pixels one video in five came out with other bytes, of 72 x 96 one in forty,
-of 104 x 120 and more none of 200."""
 
 
 class Encoder(Protocol):
@@ -91,7 +87,9 @@ class Coding:
         return self.pixels.startswith("yuva")
 
 
-_H264 = MappingProxyType({"preset": "veryfast", "crf": "15"})
+# Without x264's macroblock tree, which saves on what passes at once: a micro-expression of one frame would be lost. In pictures
+# of fewer than some hundred macroblocks it also reads memory that nobody wrote, so that the same frames give other bytes.
+_H264 = MappingProxyType({"preset": "veryfast", "crf": "15", "mbtree": "0"})
 _VP9 = MappingProxyType({"crf": "20", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"})
 _PRORES = MappingProxyType({"profile": "4444", "alpha_bits": "16", "vendor": "apl0"})
 
@@ -188,8 +186,7 @@ class StreamEncoder:
         self._container: OutputContainer = av.open(str(path), "w", format=coding.container, options=options)
         try:
             self._container.metadata.update(tags)
-            small = {"mbtree": "0"} if coding.codec == "libx264" and width * height < SMALL else {}
-            stream = self._container.add_stream(coding.codec, rate=fps, options={**coding.options, **small})
+            stream = self._container.add_stream(coding.codec, rate=fps, options=dict(coding.options))
             assert isinstance(stream, VideoStream)
             stream.width, stream.height = width + self._odd[1], height + self._odd[0]
             stream.pix_fmt = coding.pixels
