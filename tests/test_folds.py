@@ -25,7 +25,7 @@ def prepared(colours: np.ndarray, table: MuscleTable | None = None) -> Folds:
     flat = torch.zeros(3, lattice.rows, lattice.columns)
     unused = {field.name: torch.zeros(3, 3) for field in dataclasses.fields(HeadMap)}
     head = HeadMap(**{**unused, "points": flat})  # type: ignore[arg-type]  # of the map only the depth is looked at
-    still = torch.zeros(len(MUSCLES), 4 * lattice.rows * lattice.columns)
+    still = torch.zeros(len(MUSCLES) + 1, 4 * lattice.rows * lattice.columns)
     return find_folds(colours, frame, mesh, head, lattice, (lattice, still), table)
 
 

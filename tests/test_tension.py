@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from protocol.channels import INDEX, NAMES, SIDES
-from renderer.puppet.anatomy import BROW_LOWER, LID_LOWER, LID_UPPER
+from renderer.puppet.anatomy import BROW_LOWER, LID_LOWER, LID_UPPER, Anchors
 from renderer.puppet.geometry import Field
 from renderer.puppet.muscles import MUSCLES, fields
 from renderer.puppet.tension import HALF_AT, LIDS, MOST, TOGETHER, Tension, find_tension
@@ -21,9 +23,16 @@ def places(finer: int = 1) -> tuple[Field, Field]:
     return x, y
 
 
-def found(brightness: float = 0.6, fringe: float = 2.0) -> Tension:
-    """Of the drawn face, which has hair from a height on."""
-    moved = fields(drawn_anchors(), *places())[:, :, :2] * np.array([1.0, -1.0])[:, None, None]
+def lips(apart: float = 0.0) -> Anchors:
+    """Of the drawn face, with its lips so many u apart."""
+    anchors = drawn_anchors()
+    arch = 1 - np.linspace(-1, 1, len(anchors.upper_edge)) ** 2
+    return replace(anchors, lower_edge=anchors.upper_edge - apart * np.stack([np.zeros_like(arch), arch], axis=1))
+
+
+def found(brightness: float = 0.6, fringe: float = 2.0, apart: float = 0.0) -> Tension:
+    """Of the drawn face, which has hair from a height on, and its lips so many u apart."""
+    moved = fields(lips(apart), *places())[:, :, :2] * np.array([1.0, -1.0])[:, None, None]
     fine = places(FINER)
     skin = (fine[1] < fringe).astype(float)
     return find_tension(places(), fine, drawn_points(), moved, np.full(skin.shape, brightness), skin, np.ones(skin.shape))
@@ -71,7 +80,7 @@ def test_most_of_it_comes_with_a_trace_of_a_motion_and_next_to_nothing_with_a_th
 def test_every_muscle_that_moves_skin_is_seen_on_it_and_ends_where_it_ends(tension):
     own = [name for name in MUSCLES if not name.startswith(LIDS)]
     assert tension.channels.tolist() == [INDEX[name] for name in (*own, *(each for stem in LIDS for each in SIDED[stem]))]
-    moved = fields(drawn_anchors(), *places())[[MUSCLES.index(name) for name in own], :, :2]
+    moved = fields(lips(), *places())[[MUSCLES.index(name) for name in own], :, :2]
     for name, strain, field in zip(own, tension.strains.numpy(), moved, strict=False):  # the lids come after them
         assert np.abs(strain).max() > 0.6, name
         assert not strain[~field.any(axis=(0, 1))].any(), name
@@ -85,6 +94,14 @@ def test_no_more_than_so_much_however_many_pull(tension):
 def test_lips_that_nothing_has_opened_do_not_close(tension):
     assert not tension.tone(motion(mouthClose=1)).any()
     assert not torch.equal(tension.tone(motion(mouthClose=1, jawOpen=1)), tension.tone(motion(jawOpen=1)))
+
+
+def test_skin_that_closing_lips_draw_along_is_seen_as_soon_as_they_begin_to(tension):
+    open_ = found(apart=0.15)
+    for channel in ("mouthRollUpper", "mouthPressLeft"):
+        still, drawn = (abs(spot(each.tone(motion(**{channel: 0.05})), 0.0, -1.02)) for each in (tension, open_))
+        assert still < 0.1 * MOST / 0.6
+        assert drawn > 0.4 * MOST / 0.6
 
 
 def test_a_face_that_is_relaxed_is_not_tense(tension):

@@ -22,6 +22,12 @@ def sealed(motion: Tensor) -> Tensor:
     return smoothstep(0.0, 1.0, torch.maximum(by, alone) * (1 - against).clamp_min(0))
 
 
+def closed_by() -> dict[int, float]:
+    """How much each channel alone closes the lips at 1, 0..1, by its column of a motion; without those that do not."""
+    by, alone, _ = _seal_weights()
+    return {column: min(1.0, weight) for column, weight in (*by, *alone)}
+
+
 def _weighed(motion: Tensor, weights: Columns) -> Tensor:
     total = torch.zeros_like(motion[:, 0])
     for column, weight in weights:

@@ -27,6 +27,7 @@ from protocol.channels import INDEX
 from renderer.puppet.anatomy import BROW_LOWER, LID_LOWER, LID_UPPER, LOWER_INNER, SIDES, UPPER_INNER, curve
 from renderer.puppet.geometry import Field, Points, smooth
 from renderer.puppet.muscles import MUSCLES
+from renderer.puppet.sealing import closed_by
 
 MOST = 0.021
 """Of white, that the tone of skin changes at most: five grey levels."""
@@ -91,7 +92,7 @@ def find_tension(
         fine: x and y, [h, w], of a fine one over the same part.
         points: [468, 3], the mesh in them.
         fields: [controls, 2 sides of the mouth, 2, rows, columns], u to the right and down in the picture: those of
-            `MUSCLES` in their order; what comes after them has no channel of its own.
+            `MUSCLES` in their order, then the seal of the lips, which comes with some of them (see `sealing`).
         brightness, skin, inside: [h, w] on the fine grid: 0..1; 1 on bare skin; 1 inside the face, 0 at its outline.
     """
     x, y = coarse
@@ -102,7 +103,11 @@ def find_tension(
     names = [name for name in MUSCLES if not name.startswith(LIDS)]
     mouth = (points[list(UPPER_INNER), :2] + points[list(LOWER_INNER), :2]) / 2
     below = y < curve(mouth, x)
-    strains = [_strain(fields[MUSCLES.index(name)], below, cell) for name in names]
+    closing = closed_by()
+    strains = [
+        _strain(fields[MUSCLES.index(name)] + closing.get(INDEX[name], 0.0) * fields[len(MUSCLES)], below, cell)
+        for name in names
+    ]
     for channel in LIDS:
         for side, name in enumerate(SIDES):
             names.append(channel + name)
