@@ -9,7 +9,7 @@ from torch import Tensor
 from protocol.channels import INDEX, NAMES
 from renderer.puppet.axes import steps
 from renderer.puppet.geometry import HeadFrame, Points
-from renderer.puppet.mouth import Mouth, find_mouth, paint, part
+from renderer.puppet.mouth import Mouth, find_mouth, on_upper_side, paint, part
 from renderer.puppet.parting import find_edges
 from renderer.puppet.teeth import find_rows
 from tests.drawn_face import drawn_mesh, drawn_points
@@ -201,6 +201,20 @@ def test_where_open_lips_meet_there_is_a_line():
     line, lip = middle_column(mouth, out, -0.008, 0.008), middle_column(mouth, out, -0.05, -0.04)
     assert light(line) < 0.85 * light(lip)
     assert light(middle_column(mouth, out, -0.05, 0.05)) < light(torch.tensor(TEETH)[:, None])
+
+
+@pytest.mark.parametrize("up", [-0.11, -0.06, -0.01])
+def test_lips_that_would_cover_each_other_end_half_way(up):
+    mouth, _ = mouth_of(0.12, TEETH)
+    at = places()
+    above, below = (at + torch.tensor([0.0, by * U])[None, :, None, None] for by in (up, up + 0.16))
+    parted = part(mouth, above, below)
+    middle = parted.share[0, :, round(mouth.axes.x)]
+    height = (mouth.axes.y - float((middle >= 0.5).sum()) + 0.5) / U
+    edges = [float(line[torch.tensor(np.abs(steps() - 0.5) < 0.01)].mean()) / U for line in mouth.edges]
+    assert height == pytest.approx(((edges[0] + up) + (edges[1] + up + 0.16)) / 2, abs=0.01)
+    assert float(parted.hole.max()) < 1e-3
+    assert torch.equal(on_upper_side(mouth, above, below), parted.share > 0.5)
 
 
 def test_a_tongue_comes_out_below_the_upper_teeth():

@@ -30,6 +30,7 @@ from renderer.puppet.neutral import (
     GONE,
     LESS,
     MOST_LEVELLED,
+    PLUMP,
     Neutral,
     acting,
     hints,
@@ -233,13 +234,20 @@ def test_who_smiles_again_smiles_as_the_portrait_does():
     motion[3, INDEX[SMILE]] = GONE * back
     motion /= how.left
     rest, half, whole, one_side = how.of(motion)
-    for name in (*both_sides("mouthFrown"), *both_sides("mouthStretch")):
+    for name in (*both_sides("mouthFrown"), *both_sides("mouthStretch"), "mouthPucker"):
         column = INDEX[name]
         assert abs(rest[column]) > 0.05
         assert half[column] == pytest.approx(rest[column] / 2, abs=1e-6)
         assert whole[column] == pytest.approx(0, abs=1e-6)
     assert one_side[INDEX["mouthFrownLeft"]] == pytest.approx(0, abs=1e-6)
     assert one_side[INDEX["mouthFrownRight"]] == rest[INDEX["mouthFrownRight"]]
+    assert one_side[INDEX["mouthPucker"]] == pytest.approx(rest[INDEX["mouthPucker"]] / 2, abs=1e-6)
+
+
+def test_lips_that_a_smile_has_drawn_thin_are_fuller_without_it():
+    given = relaxing(found({"mouthSmile": 0.6}))
+    assert given["mouthPucker"] == pytest.approx(PLUMP * 0.57)
+    assert acting(found({"mouthSmile": 0.6}), relaxed=True).left[INDEX["mouthPucker"]] == 1  # that is no pucker yet
 
 
 @pytest.mark.parametrize("stem", [stem for stem in EASED if stem != "browOuterUp"])

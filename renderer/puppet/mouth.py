@@ -197,7 +197,8 @@ class Parted:
     """Where the lips are.
 
     Attributes:
-        upper, lower: [batch, height, width], pixels below the upper lip's edge and above the lower lip's edge.
+        upper, lower: [batch, height, width], pixels below the upper lip's edge and above the lower lip's edge; lips that would
+            cover each other end where they meet half way.
         share: [batch, height, width], 1 on the upper lip and above, 0 on the lower one and below; half on an edge.
         hole: [batch, height, width], 1 between the lips, 0 on them.
         within: [batch, height, width], 1 between the corners, 0 beyond them.
@@ -222,20 +223,27 @@ def part(mouth: Mouth, above: Tensor, below: Tensor) -> Parted:
         above, below: [batch, 2, height, width], pixels of the portrait that are seen if the upper lip's side, or the lower
             lip's, is what is seen.
     """
-    t, v = mouth.axes.coordinates(above)
-    upper = look_up(mouth.edges[:1], t)[0] - v
+    t, _ = mouth.axes.coordinates(above)
     within = smoothstep(-0.01, 0.03, t) * smoothstep(1.01, 0.97, t)
-    t, v = mouth.axes.coordinates(below)
-    lower = v - look_up(mouth.edges[1:], t)[0]
+    upper, lower = _from_edges(mouth, above, below)
     share = (0.5 - upper / EDGE).clamp(0, 1)
     gap = ((upper + lower) / 1.5).clamp(0, 1)
     return Parted(upper, lower, share, (1 - share) * (0.5 + lower / EDGE).clamp(0, 1) * gap * within, within)
 
 
-def on_upper_side(mouth: Mouth, above: Tensor) -> Tensor:
-    """Whether pixels show the upper lip's side: bool [batch, height, width]; `above` as for `part`."""
+def on_upper_side(mouth: Mouth, above: Tensor, below: Tensor) -> Tensor:
+    """Whether pixels show the upper lip's side: bool [batch, height, width]; arguments as of `part`."""
+    return _from_edges(mouth, above, below)[0] < 0
+
+
+def _from_edges(mouth: Mouth, above: Tensor, below: Tensor) -> tuple[Tensor, Tensor]:
+    """Pixels [batch, height, width] below the upper lip's edge and above the lower lip's (see `Parted`)."""
     t, v = mouth.axes.coordinates(above)
-    return v > look_up(mouth.edges[:1], t)[0]
+    upper = look_up(mouth.edges[:1], t)[0] - v
+    t, v = mouth.axes.coordinates(below)
+    lower = v - look_up(mouth.edges[1:], t)[0]
+    covered = (upper + lower).clamp_max(0) / 2
+    return upper - covered, lower - covered
 
 
 def paint(

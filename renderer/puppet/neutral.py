@@ -95,17 +95,18 @@ SHUT, PARTED = 0.07, 0.045
 """u between the lips from which relaxing closes them, and up to which it leaves them."""
 BY_JAW = 0.4
 """Of the gap between the lips: what the jaw closes at least, so that the upper lip is not all drawn over the teeth."""
-NARROWED = 0.5
-"""Of a smile that is taken back: how much of mouthStretch is as well, which brings the corners nearer to each other."""
-ARCH, MOST_LEVELLED = -0.006, 0.85
+NARROWED, PLUMP = 0.5, 0.4
+"""Of a smile that is taken back: how much of mouthStretch is as well, which brings the corners nearer to each other, and how
+much of mouthPucker is done, which makes lips full again that the smile had drawn thin."""
+ARCH, MOST_LEVELLED = 0.0, 0.85
 """u by which corners lie above where the lips meet once they are relaxed (0.008 to 0.027 in faces at rest, of which little is
 taken, as cheeks and folds keep some of the smile), and the most of mouthFrown that draws them down to it. Lips that close over
 teeth meet along a curve between their edges, which sags more than the smile has raised the corners."""
 BEYOND_MIDDLE = 0.85
 """Of what smile and frown do to the corners: how much of it the middle of the mouth does not do as well."""
-YIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"mouthSmile": ("mouthFrown", "mouthStretch")})
-"""What goes, of what is done at rest, as a face does again what was taken back: who smiles has the smile of the portrait. All
-have two sides, and each side goes by itself."""
+YIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"mouthSmile": ("mouthFrown", "mouthStretch", "mouthPucker")})
+"""What goes, of what is done at rest, as a face does again what was taken back: who smiles has the smile of the portrait. What
+has two sides goes on each by itself."""
 GONE = 1.3
 """Of what was taken back: from where on, done again, all of that has gone. It goes gently, so that no corner jerks."""
 LEAST = 0.002
@@ -243,7 +244,9 @@ class Acting:
                 again = smooth(0.0, GONE, (motion[:, sides] * self.left[sides] / taken).astype(np.float64))
                 for stem in yielding:
                     held = [INDEX[name] for name in both_sides(stem)]
-                    done[:, held] -= self.relaxed[held] * again
+                    done[:, held] -= self.relaxed[held] * (
+                        again if len(held) == len(sides) else again.mean(axis=1, keepdims=True)
+                    )
         return done
 
 
@@ -288,6 +291,7 @@ def relaxing(found: Neutral) -> dict[str, float]:
     for side in SIDES:
         given[f"mouthFrown{side}"] = drawn
         given[f"mouthStretch{side}"] = NARROWED * given[f"mouthSmile{side}"]
+    given["mouthPucker"] = -PLUMP * given["mouthSmileLeft"]
     for name, sure, angle in zip(("eyeYaw", "eyePitch"), (SURE_YAW, SURE_PITCH), found.gaze, strict=True):
         back = float(np.sign(angle)) * min(AVERTED, max(0.0, abs(angle) - sure))
         given.update({f"{name}{side}": -back for side in SIDES})

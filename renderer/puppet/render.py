@@ -182,7 +182,7 @@ def _person(rig: PuppetRig, motion: Tensor) -> _Person:
 
     skin[asked.skin.index] = _by_frame(asked.skin, asked.skin.of(skin), above)
     up, down = sides.of(skin), _by_frame(sides, beside, below)
-    skin[sides.index] = torch.where(on_upper_side(rig.mouth, up)[:, None], up, down)
+    skin[sides.index] = torch.where(on_upper_side(rig.mouth, up, down)[:, None], up, down)
     shade = 1 + _by_frame(asked.folds, asked.folds.of(skin), shaded)  # lids and eyeball move below it
     lids = []
     for n, (eye, side) in enumerate(zip(rig.eyes, SIDES, strict=True)):
