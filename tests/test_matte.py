@@ -30,6 +30,13 @@ def test_fog_becomes_background_and_a_soft_edge_stays_soft():
     assert set(np.unique(alpha[(np.abs(AWAY) > 12)])) == {0, 1}
 
 
+def test_what_cannot_be_seen_is_nothing():
+    hardly = np.where((AWAY > 0) & (AWAY < 6), np.float32(0.084), HEAD)  # a little above what counts as nothing
+    alpha = firm(hardly, MESH, U)
+    assert not alpha[(AWAY > 2) & (AWAY < 5)].any()
+    assert alpha[alpha > 0].min() >= 1 / 255
+
+
 def test_holes_in_the_face_are_filled_and_crumbs_left_out():
     torn = HEAD.copy()
     torn[130:140, 150:170] = 0

@@ -23,6 +23,8 @@ LEVELS = (0.08, 0.92)
 """Parts of the matte that count as nothing and as all: networks seldom say 0 or 1."""
 EDGE = (0.07, 0.12)
 """u from the matte's half-way line up to which its own softness is kept, and from where on it is firm."""
+LEAST = 1 / 255
+"""Alpha below which there is nothing: it could not be seen, but what lies around it would count as the person's."""
 NEAR, FOG = 0.04, 0.09
 """u around the matte that count as the person's in any case, and where even its fog does."""
 PENUMBRA = 0.085
@@ -90,6 +92,7 @@ def firm(matte: Matte, mesh: NDArray[np.floating[Any]], u: float) -> Matte:
     alpha = keep * soft + (1 - keep) * body
     core = cv2.erode(face, _disc(0.08 * u)) > 0
     alpha[core] = 1
+    alpha[alpha < LEAST] = 0
     return alpha.astype(np.float32)
 
 
