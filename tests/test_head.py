@@ -8,7 +8,7 @@ import torch
 
 from renderer.puppet.anatomy import CHIN, FACE_OVAL
 from renderer.puppet.geometry import CM_PER_U
-from renderer.puppet.head import CAMERA, LAG, Bounds, HeadMap, depth_around, eased, head_map, lifted, rotation
+from renderer.puppet.head import CAMERA, LAG, TURNS, Bounds, HeadMap, borne, depth_around, eased, head_map, lifted, rotation
 from renderer.puppet.lattice import Lattice
 from tests.drawn_face import drawn_mesh
 
@@ -93,6 +93,23 @@ def test_the_face_turns_as_a_rigid_body(head):
     found = LATTICE.sample(head.displacement(how), places)[0, :, 0].numpy().T / U
     inner = np.setdiff1d(np.arange(468), FACE_OVAL)
     assert np.abs(found - wanted)[inner].max() < 0.03
+
+
+@pytest.mark.parametrize("signs", [(1, 1, 1), (-1, 1, -1), (1, -1, -1)])
+def test_any_two_turns_go_nearly_as_far_as_alone_and_three_less(signs):
+    limits = torch.tensor(TURNS) * torch.tensor(signs)
+    for n in range(3):
+        alone, without = limits.clone(), limits.clone()
+        alone[[k for k in range(3) if k != n]], without[n] = 0, 0
+        assert torch.equal(borne(alone[None])[0], alone)
+        assert torch.allclose(borne(without[None])[0], 0.97 * without, rtol=0.005)
+    shares = torch.linspace(0, 1.2, 241)[:, None]
+    gone = (borne(shares * limits) / limits).mean(dim=1)
+    assert torch.equal(borne(0.7 * limits[None])[0], 0.7 * limits)  # what a head does by itself it does wholly
+    assert gone.max() < 0.87
+    steps = gone.diff() / 0.005
+    assert (steps > 0).all()
+    assert steps.diff().abs().max() < 0.1  # without a jerk
 
 
 def test_shoulders_stay_and_the_face_follows_whole(head):

@@ -36,6 +36,13 @@ levels. What moves further lags by half of it at most, a twentieth of a pixel of
 MISS = 0.003
 """u by which a way back may miss its pixel before it counts as none."""
 
+TURNS = (20.0, 15.0, 20.0)
+"""Degrees of yaw, pitch and roll up to which a portrait bears to be turned at most."""
+TOGETHER = (1.3, 1.5)
+"""Length of a turn whose three angles are counted by these: as far as the first it is as it is asked for, beyond it comes less
+and less, never to the second. Any two angles may go nearly as far as they may alone; a cheek that is turned away, bent down and
+tilted at once would come off the jaw."""
+
 NECK = (-0.12, 0.85)
 """u below the chin: where the neck begins to lag behind the head, and from where on nothing moves. A neck's visible length
 is about 0.9 u; a collar hides the rest."""
@@ -122,7 +129,7 @@ class HeadMap:
     def _turn(self, pose: Tensor) -> Tensor:
         """The rotation in camera coordinates less the identity, [batch, 3, 3]: a still head moves by no rounding error."""
         same = torch.eye(3, device=pose.device, dtype=pose.dtype)
-        return self.axes @ (rotation(pose[:, :3]) - same) @ self.axes.T
+        return self.axes @ (rotation(borne(pose[:, :3])) - same) @ self.axes.T
 
     def _moved(self, turn: Tensor, shift: Tensor, follow: Tensor) -> Tensor:
         """Pixels [batch, 2, rows, columns] by which nodes move with a rotation less the identity, [batch, 3, 3], and a shift
@@ -138,6 +145,16 @@ class HeadMap:
         x = moved[:, 0] + (flat[0] + moved[:, 0]) * nearer
         y = moved[:, 1] + (flat[1] + moved[:, 1]) * nearer
         return torch.stack([x, -y], dim=1).reshape(batch, 2, *follow.shape) * self.scale
+
+
+def borne(angles: Tensor) -> Tensor:
+    """Yaw, pitch and roll [batch, 3], degrees, as far as a portrait bears them together (see `TOGETHER`)."""
+    begins, most = TOGETHER
+    yaw, pitch, roll = ((angles[:, n] / limit).square() for n, limit in enumerate(TURNS))
+    length = (yaw + pitch + roll).sqrt()
+    over = (length - begins).clamp_min(0)
+    eased = begins + (most - begins) * over / (most - begins + over)
+    return angles * torch.where(over > 0, eased / length.clamp_min(begins), 1.0)[:, None]
 
 
 def rotation(angles: Tensor) -> Tensor:

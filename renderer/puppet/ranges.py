@@ -11,12 +11,12 @@ import torch
 
 from numpy.typing import NDArray
 
-from renderer.puppet.head import Bounds, HeadMap
+from renderer.puppet.head import TURNS, Bounds, HeadMap
 from renderer.puppet.lattice import Lattice
 from renderer.puppet.margins import STRIP
 
 CHANNELS = ("headYaw", "headPitch", "headRoll", "headX", "headY", "headZ")
-WIDEST = (20.0, 15.0, 20.0, 4.0, 2.5, 4.0)
+WIDEST = (*TURNS, 4.0, 2.5, 4.0)
 """Degrees and centimetres either way, of a portrait that looks into the camera with room around the head."""
 LEAST = (4.0, 4.0, 4.0, 0.8, 0.8, 0.8)
 """What is always allowed, so that no portrait is frozen."""
