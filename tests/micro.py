@@ -1,6 +1,6 @@
 """What is left of a micro-expression in the picture: how many pixels of a channel's part of the face change at 5 %.
 
-A micro-expression lasts a 25th of a second, one frame of a film. Counted are the pixels of the portrait that the channel may
+A micro-expression lasts a 25th of a second, one frame of a film. Counted are the pixels of the person that the channel may
 change (`renderer.puppet.regions`) and that it does move at full strength, by at least a tenth of its largest way; of these
 the share that differs by two grey levels or more from the frame before, which is at rest: in the rendered frames, and in the
 frames of a film that was encoded as users get it and read again.
@@ -94,7 +94,7 @@ def micro(puppet: Puppet, rig: PuppetRig, channels: tuple[str, ...] = CODED) -> 
 
 
 def moved_parts(rig: PuppetRig, channels: Sequence[str]) -> list[NDArray[np.bool_]]:
-    """The portrait's pixels in each channel's region that it moves at 1 by a tenth of its largest way or more."""
+    """The person's pixels in each channel's region that it moves at 1 by a tenth of its largest way or more."""
     mesh, shape = rig.face.mesh.astype(np.float64), rig.picture.shape[:2]
     frame = head_frame(mesh)
     coordinates = head_coordinates(frame, mesh, shape)
@@ -108,7 +108,7 @@ def moved_parts(rig: PuppetRig, channels: Sequence[str]) -> list[NDArray[np.bool
         way = np.hypot(*(_places(rig, _row(channel, 1.0)) - rests[rest.tobytes()]))
         part = np.zeros(shape, bool)
         part[top:bottom, left:right] = way >= max(LEAST_WAY * float(way.max()), 1e-3)
-        parts.append(part & region_mask(channel, frame, mesh, shape, coordinates=coordinates))
+        parts.append(part & (rig.matte >= 0.5) & region_mask(channel, frame, mesh, shape, coordinates=coordinates))
     return parts
 
 

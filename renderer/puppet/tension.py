@@ -29,8 +29,8 @@ from renderer.puppet.geometry import Field, Points, smooth
 from renderer.puppet.muscles import MUSCLES
 from renderer.puppet.sealing import closed_by
 
-MOST = 0.021
-"""Of white, that the tone of skin changes at most: five grey levels."""
+MOST = 0.0235
+"""Of white, that the tone of skin changes at most: six grey levels."""
 DARKEST = 0.16
 """Brightness below which skin changes less than that: it has less light to give."""
 HALF_AT = 0.02
