@@ -174,18 +174,19 @@ def jaw_sideways(sign: float, parts: Parts) -> Muscle:
         if side == UPPER:
             weight = weight + parts["upper"] * (1 - weight) * _lips(at, anchors, 0.16, 9.0, 1.6) * _along(at)
         lips = _lips(at, anchors, *((0.16, 9.0) if side == UPPER else (9.0, 0.3)), 1.2) * _beyond(at, anchors, side)
-        slid = x * weight * _slope(at, anchors, side, x * weight / 2)
+        slid = x * weight * _slope(at, anchors, x * weight / 2)
         return x * weight, y * weight + slid * lips, nothing(at)
 
     return muscle
 
 
-def _slope(at: Place, anchors: Anchors, side: int, ahead: Field) -> Field:
-    """How steeply a lip's line rises so many u farther on, were it a parabola from corner to corner; level at the corners."""
+def _slope(at: Place, anchors: Anchors, ahead: Field) -> Field:
+    """How steeply the line along which lips meet, or would, rises so many u farther on, were it a parabola from corner to corner;
+    level at the corners."""
     right, left = anchors.corners[:, 0]
     half_width = (left - right) / 2
-    line = anchors.upper_edge if side == UPPER else anchors.lower_edge
-    middle = float(curve(line, np.array([(right + left) / 2]))[0])
+    centre = np.array([(right + left) / 2])
+    middle = float(np.mean([curve(line, centre) for line in (anchors.upper_edge, anchors.lower_edge)]))
     depth = np.clip(anchors.corners[:, 1].mean() - middle, -STEEPEST * half_width, STEEPEST * half_width)
     t = np.clip(at.t + ahead / half_width, -1, 1)
     slope: Field = 2 * depth / half_width * t * (1 - t**4)
