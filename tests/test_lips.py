@@ -251,6 +251,19 @@ def test_closed_lips_stay_closed_but_for_what_opens_them():
     assert opens == {name for stem in OPENING for name in both_sides(stem)}
 
 
+@pytest.mark.parametrize("channel", ["jawLeft", "jawRight"])
+def test_lips_closed_over_teeth_stay_closed_when_the_jaw_draws_them_aside(channel):
+    anchors = opened(0.12)
+    x = np.linspace(-0.26, 0.26, 27)
+    lines = [curve(line, x) for line in (anchors.upper_edge, anchors.lower_edge)]
+    place_of = [fields(anchors, x, line)[[MUSCLES.index(channel), -1], side] for side, line in enumerate(lines)]
+    # Where each lip's points are, once the seal and the jaw have moved them; compared at the same x.
+    edges = [(x + way[:, 0].sum(axis=0), line + way[:, 1].sum(axis=0)) for line, way in zip(lines, place_of, strict=True)]
+    inner = np.linspace(-0.2, 0.2, 41)
+    upper, lower = (np.interp(inner, *edge) for edge in edges)
+    assert (upper - lower).max() < 0.005
+
+
 def test_an_open_jaw_leaves_the_upper_lip_and_the_nose_where_they_are(basis):
     both = moved(basis, jawOpen=1)
     points = drawn_points()
