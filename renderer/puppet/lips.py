@@ -181,8 +181,8 @@ def jaw_sideways(sign: float, parts: Parts) -> Muscle:
 
 
 def _slope(at: Place, anchors: Anchors, ahead: Field) -> Field:
-    """How steeply the line on which lips meet, or would, rises so many u farther on, were it a parabola from corner to corner; level
-    at the corners."""
+    """How steeply the line on which lips meet, or would, rises so many u farther on, were it a parabola from corner to corner;
+    level at the corners."""
     right, left = anchors.corners[:, 0]
     half_width = (left - right) / 2
     centre = np.array([(right + left) / 2])

@@ -186,6 +186,12 @@ TONGUE_HALF_WIDTH = cm(1.65)
 """u; a tongue is 4 to 5 cm wide, its end narrower."""
 TONGUE_BEHIND = 0.03
 """u by which the tip lies behind the lip's edge at rest."""
+FURROW = 0.03
+"""u from a tongue's middle over which its furrow ends."""
+ROUGH, ROUGHNESS = 0.018, 0.04
+"""u between the bumps of a tongue (2 mm), and share of its light by which they differ; judgement."""
+GLEAM, COATED = 0.55, 0.3
+"""How white its wet light is, and how pale the back of a tongue is coated; judgement."""
 TONGUE_WAY = np.array([0.0, -0.9, 0.4])
 """Where it goes, along the head's axes."""
 LINE_POINTS = 17
@@ -304,8 +310,11 @@ def paint(
         near = (1 - (parted.upper * (1 / (CONTACT * mouth.u))).square()).clamp_min(0).square()
         met = sealed(motion)[:, None, None] * _ramp(parted.upper + parted.lower, 0.03 * mouth.u, 0.0)
         out = out * (1 - CONTACT_DARKNESS * near * met * parted.within)[:, None]
+    tongue = motion[:, INDEX["tongueOut"], None, None]
+    if not bool((tongue > 0).any()):  # as nearly always
+        return out
     free = 1 - cover[:, 0] * parted.hole  # it comes out below the upper teeth
-    return _tongue_out(mouth, parted, lower, out, motion[:, INDEX["tongueOut"], None, None], free)
+    return _tongue_out(mouth, parted, lower, out, tongue, free)
 
 
 def _rgb(colour: Colour, like: Tensor) -> Tensor:
@@ -409,10 +418,32 @@ def _tongue_out(mouth: Mouth, parted: Parted, lower: _LowerRow, seen: Tensor, ou
     outline = half - (x.square() + (down - tip + half).clamp_min(0).square()).sqrt()
     seen = seen * (1 - 0.35 * out.clamp(0, 1) * within * _ramp(outline, -TONGUE_SHADE * u, 0.02 * u))[:, None]
     shape = (depth * (1 / EDGE)).clamp(0, 1) * (within * smoothstep(0.0, 0.15, out))
-    groove = _ramp(x.abs(), 0.05 * u, 0.0) * (1 - over)
     flank = x.square() * (1 / (TONGUE_HALF_WIDTH * u) ** 2)
-    # It is wet: light lies on the rise before the tip.
-    shine = (0.1 - (over - 0.53).square()).clamp_min(0)
-    lit = (1.0 - 0.32 * flank - 0.09 * groove + shine) * (0.76 + 0.24 * _ramp(depth, 0.0, 0.07 * u))
+    furrow = _ramp(x.abs(), FURROW * u, 0.0).square() * (1 - over)
+    bumps = _bumps(x, down - tip, u)
+    # It is wet: light lies on the rise before the tip, and breaks on what is rough.
+    shine = (0.1 - (over - 0.53).square()).clamp_min(0) * (1 - 0.5 * flank)
+    lit = (1.0 - 0.2 * flank - 0.3 * flank.square() - 0.12 * furrow + bumps + shine) * (
+        0.68 + 0.32 * _ramp(depth, 0.0, 0.09 * u)
+    )
     lit = lit * (0.35 + 0.65 * _ramp(parted.upper, 0.0, 0.16 * u))
-    return seen + shape[:, None] * (_rgb(mouth.flesh, lit) * lit[:, None] - seen)
+    wet = (GLEAM * lit * shine * (1 + 10 * bumps))[:, None]
+    flesh = _rgb(mouth.flesh, lit)
+    coated = flesh + (COATED * (1 - flank.clamp_max(1)) * (1 - over))[:, None] * (flesh.mean(dim=1, keepdim=True) * 1.1 - flesh)
+    return seen + shape[:, None] * (coated * lit[:, None] + wet - seen)
+
+
+def _bumps(x: Tensor, y: Tensor, u: float) -> Tensor:
+    """How much lighter a tongue is where it is rough, at pixels across and along it; the mean is about 0. Bumps that would be
+    finer than pixels are left out."""
+    size = ROUGH * u
+    across, along = x * (1 / size), y * (1 / size)
+    # Rows of bumps that are bent by one another, so that no grid is seen.
+    both = _wave(across + 0.8 * _wave(0.37 * along)) * _wave(along + 0.8 * _wave(0.29 * across))
+    return ROUGHNESS * min(1.0, max(0.0, size / 2 - 0.5)) * (both - 0.44)
+
+
+def _wave(x: Tensor) -> Tensor:
+    """0 at whole numbers, 1 halfway between, in parabolas: a sine would round otherwise in odd places of a batch."""
+    part = x - x.floor()
+    return 4 * part * (1 - part)
