@@ -231,10 +231,11 @@ def test_a_raised_lip_uncovers_more_of_the_same_and_no_dark_band():
     assert light(uncovered) > 0.3
 
 
-def test_teeth_show_in_a_wide_gap_only():
+def test_teeth_show_as_soon_as_a_lip_leaves_them_but_in_no_slit():
     mouth, picture = mouth_of()
     brightest = [float(middle_column(mouth, painted(mouth, picture, up=up), 0.0, up - 0.01).amax()) for up in (0.02, 0.06, 0.1)]
     assert brightest[0] < 0.6 * brightest[-1]
+    assert brightest[1] > 0.75 * brightest[-1]
     assert brightest == sorted(brightest)
     assert 0.4 < brightest[-1] < 0.95
 

@@ -282,7 +282,7 @@ def paint(
     t, v = mouth.axes.coordinates(places)
     gone = _jaw_gone(mouth, motion)
     lower = _lower_row(mouth, t, v, gone)
-    shows = smoothstep(0.025 * mouth.u, 0.13 * mouth.u, parted.upper + parted.lower)
+    shows = smoothstep(0.008 * mouth.u, 0.05 * mouth.u, parted.upper + parted.lower)
     rounded = motion[:, INDEX["mouthFunnel"], None, None].clamp(0, 1)
     between = _inside(mouth, parted, lower, shows, 1 - ROUNDED_HIDES * rounded)
     light = _ramp(parted.upper, 0.0, SHADOW * mouth.u) * (1 - SHADOWED) + SHADOWED
