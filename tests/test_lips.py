@@ -15,6 +15,7 @@ from renderer.puppet.anatomy import (
     UPPER,
     UPPER_INNER,
     UPPER_OUTER,
+    WINGS,
     Anchors,
     curve,
     place,
@@ -350,6 +351,15 @@ def test_lips_become_thinner_when_rolled_and_fuller_when_puckered(basis):
     assert thicker(moved(basis, mouthPucker=1), 13, UPPER_OUTER[5], UPPER) > 0.1
     assert thicker(moved(basis, mouthPucker=1), 14, LOWER_OUTER[5], LOWER) > 0.1
     assert thicker(moved(basis, mouthShrugLower=1), 14, LOWER_OUTER[5], LOWER) > 0.05
+
+
+@pytest.mark.parametrize("channel", ["mouthPucker", "mouthFunnel"])
+def test_lips_that_are_drawn_together_leave_the_nose_as_wide_as_it_is(basis, channel):
+    both, points = moved(basis, **{channel: 1}), drawn_points()
+    corner = abs(at(both[UPPER], points[61])[0])
+    assert corner > 0.5
+    for wing in WINGS:
+        assert abs(at(both[UPPER], points[wing])[0]) < 0.1 * corner
 
 
 @pytest.mark.parametrize("channels", [{"jawOpen": 1}, {"mouthSmile": -1}, {"mouthSmile": 1}], ids="+".join)

@@ -278,7 +278,7 @@ def funnel(parts: Parts) -> Muscle:
         bulge = 0.7 + 0.3 * _from_edge(at, anchors, side)
         forward = cm(parts["forward"]) * _rounded(at)
         return (
-            _inward(at, anchors, parts["in"]) * _lips(at, anchors, 0.4, 0.42, 2.5),
+            _inward(at, anchors, parts["in"]) * _lips(at, anchors, 0.4, 0.42, 2.5) * _beside_nose(at, anchors),
             apart * _along(at) * lips * bulge,
             forward * lips,
         )
@@ -292,6 +292,13 @@ def _inward(at: Place, anchors: Anchors, length: float) -> Field:
     half_width = (anchors.corners[1, 0] - anchors.corners[0, 0]) / 2
     inward: Field = -length / HALF_MOUTH * np.clip(at.x - centre, -1.15 * half_width, 1.15 * half_width)
     return inward
+
+
+def _beside_nose(at: Place, anchors: Anchors) -> Field:
+    """0 on the nose, which no lip narrows, 1 beside it and from well below it on."""
+    base = float(anchors.points[UNDER_NOSE, 1])
+    wing = float(np.abs(anchors.points[list(WINGS), 0]).max())
+    return 1 - smooth(base - 0.22, base + 0.08, at.y) * smooth(2.6 * wing, 0.9 * wing, np.abs(at.x))
 
 
 def _rounded(at: Place) -> Field:
@@ -308,7 +315,7 @@ def pucker(parts: Parts) -> Muscle:
         fuller = (1 if side == UPPER else -1) * cm(parts["fuller"]) * _along(at)
         fuller = fuller * smooth(0, 1, _from_edge(at, anchors, side, EDGE))
         forward = cm(parts["forward"]) * _rounded(at)
-        cheeks = _lips(at, anchors, 0.45, 0.5, 2.8)
+        cheeks = _lips(at, anchors, 0.45, 0.5, 2.8) * _beside_nose(at, anchors)
         return _inward(at, anchors, parts["in"]) * cheeks, fuller * lips, forward * lips
 
     return muscle

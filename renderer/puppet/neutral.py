@@ -81,7 +81,7 @@ EASED: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
         "mouthSmile": (0.95, 0.8),  # cheeks and folds keep some of the smile, which corners that hang would contradict
         "jawOpen": (0.9, 0.5),  # beyond that the skin between lip and nose would be pushed together; the lips do the rest
-        "browDown": (0.6, 0.5),  # some brows are low by nature
+        "browDown": (0.75, 0.65),  # some brows are low by nature
         "browInnerUp": (0.6, 0.5),
         "browOuterUp": (0.6, 0.5),
         "eyeWide": (0.7, 0.5),
