@@ -167,8 +167,9 @@ def skin_colour(picture: NDArray[np.float32], mesh: Points, u: float) -> tuple[N
 
 HIDDEN = 0.01
 """u below the lower lip's edge where lower teeth begin that an open mouth does not show."""
-CONTACT, CONTACT_DARKNESS = 0.022, 0.35
-"""u and share: the shadow where lips meet that were apart in the portrait, which has no line there; judgement."""
+CONTACT, CONTACT_DARKNESS, CONTACT_WARM, CONTACT_ENDS = 0.022, 0.5, 0.35, 0.16
+"""u and shares: how wide and dark the shadow is where lips meet that were apart in the portrait, which has no line there, how
+much redder than it is dark, and how much of the mouth's width it takes to end; judgement."""
 DEEP = 1.4
 """Of the dark inside: the colour of teeth without light; judgement."""
 UNDER_TEETH = 0.5
@@ -309,7 +310,10 @@ def paint(
     if mouth.shown is not None:
         near = (1 - (parted.upper * (1 / (CONTACT * mouth.u))).square()).clamp_min(0).square()
         met = sealed(motion)[:, None, None] * _ramp(parted.upper + parted.lower, 0.03 * mouth.u, 0.0)
-        out = out * (1 - CONTACT_DARKNESS * near * met * parted.within)[:, None]
+        t, _ = mouth.axes.coordinates(ways[0])
+        met = met * smoothstep(0.0, CONTACT_ENDS, t) * smoothstep(1.0, 1 - CONTACT_ENDS, t)
+        warm = CONTACT_WARM / max(mouth.dark)
+        out = out * (1 - (CONTACT_DARKNESS * near * met)[:, None] * (1 - warm * _rgb(mouth.dark, out)))
     tongue = motion[:, INDEX["tongueOut"], None, None]
     if not bool((tongue > 0).any()):  # as nearly always
         return out
