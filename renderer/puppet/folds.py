@@ -257,5 +257,5 @@ def _skin(colours: Image, places: Field, mesh: Points, u: float) -> Field:
 def _tint(colours: Image, skin: Field) -> NDArray[np.float32]:
     """Shade on skin is light that went through it: its strongest colour loses least. Grey pictures stay grey."""
     mean = (colours * skin[..., None]).sum(axis=(0, 1)) / max(float(skin.sum()), 1e-6)
-    tint: NDArray[np.float32] = ((mean.mean() + 0.02) / (mean + 0.02)) ** 0.55
+    tint: NDArray[np.float32] = ((mean.mean() + 0.02) / (mean + 0.02)) ** 1.3
     return tint.astype(np.float32)
