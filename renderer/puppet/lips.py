@@ -116,10 +116,10 @@ def _beside(at: Place, anchors: Anchors) -> Field:
     return found
 
 
-def _along(at: Place) -> Field:
+def _along(at: Place, side: int = UPPER) -> Field:
     """1 in the middle of the mouth, 0 at the corners: how much of a lip is free of them when the jaw drops, so that the
-    mouth becomes an oval."""
-    profile: Field = 1 - np.abs(np.clip(at.t, -1, 1)) ** 2.4
+    mouth becomes an oval. The lower one is rounder."""
+    profile: Field = 1 - np.abs(np.clip(at.t, -1, 1)) ** (2.4 if side == UPPER else 2.0)
     return profile
 
 
@@ -132,7 +132,7 @@ def _jaw(at: Place, anchors: Anchors, side: int) -> Field:
     level = float(anchors.corners[:, 1].mean()) - at.y
     width = float(np.abs(anchors.points[list(FACE_OVAL)][:, 0]).max())
     weight = smooth(-0.24, 0.25, level)
-    free = _along(at) * _beyond(at, anchors, side)
+    free = _along(at, side) * _beyond(at, anchors, side)
     weight = weight * (1 - free) if side == UPPER else weight + (1 - weight) * free
     away = np.clip(1 - at.outside / NECK, 0, 1)
     # The lips' own weights end well below the nose, whatever the corners do.
