@@ -97,6 +97,20 @@ def test_a_lock_that_the_matte_missed_goes_along():
     assert loose[np.abs(Y - 140) > 8].max() < 0.1
 
 
+@pytest.mark.parametrize(("length", "goes"), [(7, True), (30, False)])
+def test_a_tuft_that_the_matte_cut_off_goes_along_whole_and_what_goes_on_farther_does_not(length, goes):
+    picture = PICTURE.copy()
+    stands = (AWAY > -4) & (length > AWAY) & (np.abs(X - 160) < 7) & (Y < 140)
+    picture[stands] = (0.3, 0.2, 0.1)
+    alpha = firm(HEAD, MESH, U)
+    loose, _ = strands(picture, alpha, U)
+    whole = np.maximum(alpha, loose)[stands & (AWAY < 5) & (np.abs(X - 160) < 5)]
+    least = float(whole.min())
+    assert least > 0.7 if goes else least < 0.1
+    if goes:
+        assert not loose[(AWAY > 9) | (np.abs(X - 160) > 16)].any()
+
+
 def test_a_collar_is_no_hair():
     """A rim of the hair's colour that hangs together with the person, but is wider than any strand."""
     picture = PICTURE.copy()

@@ -46,6 +46,10 @@ STRANDS = 0.55
 """u around the matte within which single strands of hair are looked for."""
 THIN = 0.025
 """u: half the width that a strand has at most."""
+SOFT, ROOT = 0.6, 0.06
+"""Alpha up to which the matte's own soft edge may be a gap before a strand's root, and u from where that is seen."""
+TUFT = 0.16
+"""u from the matte within which something broader ends that is a tuft of hair cut off by it; a thing behind goes on farther."""
 GAP = 0.03
 """u: how far from each other pieces of one strand may lie that a picture shows in parts."""
 PLAIN = 0.12
@@ -137,8 +141,9 @@ def reach(picture: Picture, alpha: Matte, matte: Matte, u: float) -> NDArray[np.
 def strands(picture: Picture, alpha: Matte, u: float) -> tuple[Matte, NDArray[np.bool_]]:
     """The single hairs and locks around the person, which a matte is too coarse for.
 
-    A strand is thin, hangs together with the person, and has a colour on the way from the background to the hair nearby. Pieces
-    of one that are only near cannot go along, but may not stay behind in the background either.
+    A strand is thin, hangs together with the person, and has a colour on the way from the background to the hair nearby; a tuft
+    is broader and ends close by. Pieces of one that are only near cannot go along, but may not stay behind in the background
+    either.
 
     Args:
         picture: [height, width, 3], 0..1.
@@ -146,8 +151,8 @@ def strands(picture: Picture, alpha: Matte, u: float) -> tuple[Matte, NDArray[np
         u: pixels.
 
     Returns:
-        Alpha of strands, float32 [height, width], 0..1, 0 where the person is; and bool [height, width]: these and what else
-        looks like them.
+        Alpha of strands, float32 [height, width], 0..1, 0 where the person is but for their roots; and bool [height, width]:
+        these and what else looks like them.
     """
     person = (alpha > 0.02).astype(np.uint8)
     if not person.any() or person.all():
@@ -163,10 +168,8 @@ def strands(picture: Picture, alpha: Matte, u: float) -> tuple[Matte, NDArray[np
     # The median over an area much wider than a strand is the background without it.
     span = 2 * max(1, round(0.16 * unit)) + 1
     plain = cv2.medianBlur((np.clip(free, 0, 1) * 255 + 0.5).astype(np.uint8), span).astype(np.float32) / np.float32(255)
-    outside = (inside < 0.02).astype(np.float32)
-    rough = _blurred(np.abs(free - plain).mean(axis=2) * outside, 0.25 * unit) / (_blurred(outside, 0.25 * unit) + 0.01)
     close = (cv2.distanceTransform((inside < 0.5).astype(np.uint8), cv2.DIST_L2, 5) < STRANDS * unit).astype(np.float32)
-    quiet, close, behind = (_resized(one, width, height) for one in (_smooth(ROUGH[1], ROUGH[0], rough), close, plain))
+    close, behind = (_resized(one, width, height) for one in (close, plain))
     across = _resized(own, width, height) - behind
     length = alike(across, across)
     off = picture - behind
@@ -174,15 +177,32 @@ def strands(picture: Picture, alpha: Matte, u: float) -> tuple[Matte, NDArray[np
     beside: Matte = np.divide(np.sqrt(np.maximum(alike(off, off) - like**2 * length, 0)), np.float32(PLAIN))
     apart: Matte = np.divide(np.sqrt(length), np.float32(PLAIN))
     share = _smooth(*ALIKE, like) * _smooth(0.6, 1.2, apart) * _smooth(1.0, 0.5, beside)
-    share = np.where(person == 0, share * close, 0).astype(np.float32)
+    share = np.where(alpha < SOFT, share * close, 0).astype(np.float32)
     # What is not thin is something else, of whatever colour it is beside that.
     differs = ((alike(off, off) > ALIKE[0] ** 2 * length) & (person == 0)).astype(np.uint8)
     broad = cv2.dilate(cv2.morphologyEx(differs, cv2.MORPH_OPEN, _disc(THIN * u)), _disc(THIN * u)) > 0
+    tuft = _close_by(broad, person > 0, TUFT * u)
+    broad &= ~tuft
     thin = share * ~broad
-    sure = thin * quiet
-    found = np.where(_joined(sure > 0.1, person > 0) & (person == 0), sure, 0).astype(np.float32)
+    hair = cv2.resize(tuft.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
+    outside = ((inside < 0.02) & ~hair).astype(np.float32)
+    rough = _blurred(np.abs(free - plain).mean(axis=2) * outside, 0.25 * unit) / (_blurred(outside, 0.25 * unit) + 0.01)
+    sure = thin * _resized(_smooth(ROUGH[1], ROUGH[0], rough), width, height)
+    whole = cv2.morphologyEx(np.maximum(sure, alpha), cv2.MORPH_CLOSE, _disc(0.02 * u))
+    sure = np.where(tuft, np.maximum(sure, whole), sure)
+    found = np.where(_joined(sure > 0.1, alpha >= SOFT) & (sure > alpha), sure, 0).astype(np.float32)
+    found[(person > 0) & (_distance((found > 0.3) & (person == 0)) > ROOT * u)] = 0
     near = (_distance(thin > 0.05) < GAP * u) & (_distance((person > 0) | (found > 0.1)) < PENUMBRA * u)
     return found, _joined(near & ~broad, person > 0) & (person == 0)
+
+
+def _close_by(pieces: NDArray[np.bool_], person: NDArray[np.bool_], within: float) -> NDArray[np.bool_]:
+    """What of some pieces ends within so many pixels of the person."""
+    count, parts = cv2.connectedComponents(pieces.astype(np.uint8), connectivity=8)
+    farthest = np.zeros(count, np.float32)
+    np.maximum.at(farthest, parts[pieces], _distance(person)[pieces])
+    found: NDArray[np.bool_] = pieces & (farthest < within)[parts]
+    return found
 
 
 def _joined(pieces: NDArray[np.bool_], person: NDArray[np.bool_]) -> NDArray[np.bool_]:
