@@ -143,6 +143,15 @@ def test_a_grey_portrait_stays_grey():
     assert float((shade - shade[:, :1]).abs().max()) < 1e-4
 
 
+@pytest.mark.parametrize("light", [(1.0, 0.35, 0.05), (0.15, 0.15, 1.0)])
+def test_shaded_skin_keeps_to_its_own_hue_and_never_goes_below_black(light):
+    coloured = skin() * np.array(light, np.float32)
+    shade = shading(prepared(coloured), motion(browDownLeft=1), places())
+    furrow = [spot(shade[:, n : n + 1], 0.06, 0.2) for n in range(3)]
+    assert float(shade.min()) > -0.6
+    assert furrow[int(np.argmax(light))] > 0.6 * min(furrow)  # what is strongest loses least
+
+
 def test_a_frame_does_not_depend_on_its_batch(folds):
     rows = torch.from_numpy(np.random.default_rng(2).uniform(0, 1, (5, len(NAMES))).astype(np.float32))
     together = shading(folds, rows, places().expand(5, -1, -1, -1))

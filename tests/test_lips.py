@@ -262,7 +262,7 @@ def test_lips_closed_over_teeth_stay_closed_when_the_jaw_draws_them_aside(channe
     edges = [(x + way[:, 0].sum(axis=0), line + way[:, 1].sum(axis=0)) for line, way in zip(lines, place_of, strict=True)]
     inner = np.linspace(-0.2, 0.2, 41)
     upper, lower = (np.interp(inner, *edge) for edge in edges)
-    assert (upper - lower).max() < 0.005
+    assert (upper - lower).max() < 0.001
 
 
 def test_an_open_jaw_leaves_the_upper_lip_and_the_nose_where_they_are(basis):

@@ -9,7 +9,7 @@ from torch import Tensor
 from protocol.channels import INDEX, NAMES
 from renderer.puppet.axes import steps
 from renderer.puppet.geometry import HeadFrame, Points
-from renderer.puppet.mouth import Mouth, find_mouth, on_upper_side, paint, part
+from renderer.puppet.mouth import Mouth, _bumps, find_mouth, on_upper_side, paint, part
 from renderer.puppet.parting import find_edges
 from renderer.puppet.teeth import find_rows
 from tests.drawn_face import drawn_mesh, drawn_points
@@ -217,6 +217,16 @@ def test_lips_that_would_cover_each_other_end_half_way(up):
     assert torch.equal(on_upper_side(mouth, above, below), parted.share > 0.5)
 
 
+def test_the_line_of_lips_that_met_is_warm_and_ends_before_the_corners():
+    mouth, picture = mouth_of(0.12, TEETH)
+    out = painted(mouth, picture, up=-0.06, down=-0.07, mouthPressLeft=1, mouthPressRight=1)
+    plain = painted(mouth, picture, up=-0.06, down=-0.07)
+    left = (out / plain).amin(dim=1)  # of each column's light, [3, SIDE]
+    middle, end = (round(mouth.axes.x + (t - 0.5) * mouth.axes.width) for t in (0.5, 0.02))
+    assert 0.4 < float(left[2, middle]) < float(left[0, middle]) - 0.02 < 0.9
+    assert float(left[:, end].min()) > 0.95
+
+
 def test_a_tongue_comes_out_below_the_upper_teeth():
     mouth, picture = mouth_of(0.12, TEETH)
     out = painted(mouth, picture, down=0.15, jawOpen=0.5, tongueOut=1)
@@ -290,6 +300,14 @@ def test_a_tongue_comes_out_over_the_lower_lip_and_not_over_the_upper_one():
     half_out = (painted(mouth, picture, tongueOut=0.5) - rest).abs().amax(dim=0) > 0.02
     assert int(half_out.sum()) < int(changed.sum())
     assert float((painted(mouth, picture, tongueOut=0.001) - rest).abs().max()) <= 1 / 255
+
+
+def test_a_tongue_is_rough_where_there_are_pixels_for_it():
+    across = torch.arange(-20, 21, dtype=torch.float32)[None]
+    fine, coarse = (_bumps(across, across.T, u) for u in (400.0, 50.0))
+    assert float(fine.std()) > 0.01
+    assert abs(float(fine.mean())) < 0.005
+    assert not coarse.any()
 
 
 def test_a_frame_does_not_depend_on_its_batch():

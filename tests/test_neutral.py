@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from configs.puppet import builtin_muscles
 from protocol.channels import CHANNELS, INDEX, NAMES, both_sides
@@ -40,6 +41,7 @@ from renderer.puppet.neutral import (
     said,
 )
 from renderer.puppet.puppet import Puppet, prepared
+from renderer.puppet.sealing import sealed
 from tests.drawn_face import drawn_mesh, drawn_portrait, found_face
 
 U = 100.0
@@ -245,9 +247,20 @@ def test_who_smiles_again_smiles_as_the_portrait_does():
 
 
 def test_lips_that_a_smile_has_drawn_thin_are_fuller_without_it():
-    given = relaxing(found({"mouthSmile": 0.6}))
-    assert given["mouthPucker"] == pytest.approx(PLUMP * 0.57)
-    assert acting(found({"mouthSmile": 0.6}), relaxed=True).left[INDEX["mouthPucker"]] == 1  # that is no pucker yet
+    smiles = found({"mouthSmile": 0.6}, gap=0.15)
+    assert relaxing(smiles)["mouthPucker"] == pytest.approx(PLUMP * 0.57)
+    how = acting(smiles, relaxed=True)
+    kiss = np.array(NAMES)[None] == "mouthPucker"
+    assert how.of(kiss.astype(np.float32))[0, INDEX["mouthPucker"]] == pytest.approx(1.0)  # no further than any other face
+
+
+@pytest.mark.parametrize("gap", [0.025, 0.045, 0.08])
+def test_lips_that_hardly_part_are_not_closed_by_becoming_fuller(gap):
+    how = acting(found({"mouthSmile": 0.8}, gap=gap), relaxed=True)
+    shut = float(sealed(torch.from_numpy(how.relaxed)[None]))
+    pressed = {0.025: 1.0, 0.045: 0.0, 0.08: 1.0}[gap]
+    assert shut <= pressed
+    assert (how.relaxed[INDEX["mouthPucker"]] > 0.2) == (gap != 0.045)
 
 
 @pytest.mark.parametrize("stem", [stem for stem in EASED if stem != "browOuterUp"])

@@ -40,6 +40,9 @@ LONG = 0.045
 MOST_DETAIL = 0.2
 COARSE = 0.04
 """u between the places at which the strain of skin is read."""
+OWN_HUE, TINTED = 1.3, (0.5, 2.0)
+"""How strongly shade takes on the skin's own hue (at 0 it is grey), and the least and the most that a colour follows: in
+coloured light it would leave 0..1; judgement."""
 FINE_ENOUGH = 110.0
 """Texture pixels per u at most; the lines that are kept are wider than one."""
 
@@ -257,5 +260,5 @@ def _skin(colours: Image, places: Field, mesh: Points, u: float) -> Field:
 def _tint(colours: Image, skin: Field) -> NDArray[np.float32]:
     """Shade on skin is light that went through it: its strongest colour loses least. Grey pictures stay grey."""
     mean = (colours * skin[..., None]).sum(axis=(0, 1)) / max(float(skin.sum()), 1e-6)
-    tint: NDArray[np.float32] = ((mean.mean() + 0.02) / (mean + 0.02)) ** 1.3
-    return tint.astype(np.float32)
+    tint = np.clip(((mean.mean() + 0.02) / (mean + 0.02)) ** OWN_HUE, *TINTED)
+    return np.asarray(tint, np.float32)

@@ -63,6 +63,9 @@ STAYS = 0.4
 NARROWS = 0.34
 """Of the jaw's way down: how much comes inward what follows it half a u beside the middle. Corners take part in half of it, so
 that a mouth that is open to 1 has lost about 8 % of its width."""
+NOSE_HIGH, NOSE_WIDE = (-0.22, 0.08), (2.6, 0.9)
+"""u above the nose's lower end, and shares of its half width, over which skin begins to belong to the nose: widely, as it would
+be pushed together in between; judgement."""
 BESIDE = 0.1
 """u beside the face over which its motion ends: collars, shoulders and hair stand still."""
 
@@ -116,7 +119,7 @@ def _beside(at: Place, anchors: Anchors) -> Field:
     return found
 
 
-def _along(at: Place, side: int = UPPER) -> Field:
+def _along(at: Place, side: int) -> Field:
     """1 in the middle of the mouth, 0 at the corners: how much of a lip is free of them when the jaw drops, so that the
     mouth becomes an oval. The lower one is rounder."""
     profile: Field = 1 - np.abs(np.clip(at.t, -1, 1)) ** (2.4 if side == UPPER else 2.0)
@@ -165,30 +168,29 @@ def _opened(at: Place, parts: Parts) -> Weights:
 
 
 def jaw_sideways(sign: float, parts: Parts) -> Muscle:
-    """The lower lip drags the upper one along; each slides along its own line, so that closed lips stay closed."""
+    """The lower lip drags the upper one along; both slide along the line on which they meet, and closed ones stay closed."""
 
     @joined
     def muscle(at: Place, anchors: Anchors, side: int) -> Weights:
         weight = _jaw(at, anchors, side)
         x, y, _ = _aside(sign, parts)
         if side == UPPER:
-            weight = weight + parts["upper"] * (1 - weight) * _lips(at, anchors, 0.16, 9.0, 1.6) * _along(at)
+            weight = weight + parts["upper"] * (1 - weight) * _lips(at, anchors, 0.16, 9.0, 1.6) * _along(at, UPPER)
         lips = _lips(at, anchors, *((0.16, 9.0) if side == UPPER else (9.0, 0.3)), 1.2) * _beyond(at, anchors, side)
-        slid = x * weight * _slope(at, anchors, x * weight / 2)
+        slid = x * weight * _slope(at, anchors)
         return x * weight, y * weight + slid * lips, nothing(at)
 
     return muscle
 
 
-def _slope(at: Place, anchors: Anchors, ahead: Field) -> Field:
-    """How steeply the line on which lips meet, or would, rises so many u farther on, were it a parabola from corner to corner;
-    level at the corners."""
+def _slope(at: Place, anchors: Anchors) -> Field:
+    """How steeply the line on which lips meet, or would, rises, were it a parabola; level at the corners."""
     right, left = anchors.corners[:, 0]
     half_width = (left - right) / 2
     centre = np.array([(right + left) / 2])
     middle = float(np.mean([curve(line, centre) for line in (anchors.upper_edge, anchors.lower_edge)]))
     depth = np.clip(anchors.corners[:, 1].mean() - middle, -STEEPEST * half_width, STEEPEST * half_width)
-    t = np.clip(at.t + ahead / half_width, -1, 1)
+    t = np.clip(at.t, -1, 1)
     slope: Field = 2 * depth / half_width * t * (1 - t**4)
     return slope
 
@@ -279,7 +281,7 @@ def funnel(parts: Parts) -> Muscle:
         forward = cm(parts["forward"]) * _rounded(at)
         return (
             _inward(at, anchors, parts["in"]) * _lips(at, anchors, 0.4, 0.42, 2.5) * _beside_nose(at, anchors),
-            apart * _along(at) * lips * bulge,
+            apart * _along(at, UPPER) * lips * bulge,
             forward * lips,
         )
 
@@ -296,9 +298,9 @@ def _inward(at: Place, anchors: Anchors, length: float) -> Field:
 
 def _beside_nose(at: Place, anchors: Anchors) -> Field:
     """0 on the nose, which no lip narrows, 1 beside it and from well below it on."""
-    base = float(anchors.points[UNDER_NOSE, 1])
-    wing = float(np.abs(anchors.points[list(WINGS), 0]).max())
-    return 1 - smooth(base - 0.22, base + 0.08, at.y) * smooth(2.6 * wing, 0.9 * wing, np.abs(at.x))
+    high = at.y - float(anchors.points[UNDER_NOSE, 1])
+    wide = np.abs(at.x) / float(np.abs(anchors.points[list(WINGS), 0]).max())
+    return 1 - smooth(*NOSE_HIGH, high) * smooth(*NOSE_WIDE, wide)
 
 
 def _rounded(at: Place) -> Field:
@@ -312,7 +314,7 @@ def pucker(parts: Parts) -> Muscle:
     def muscle(at: Place, anchors: Anchors, side: int) -> Weights:
         lips = _lips(at, anchors, 0.2, 0.34)
         # The edges, along which lips meet, stay; the outer ends of a full lip are no narrower than its middle.
-        fuller = (1 if side == UPPER else -1) * cm(parts["fuller"]) * _along(at)
+        fuller = (1 if side == UPPER else -1) * cm(parts["fuller"]) * _along(at, UPPER)
         fuller = fuller * smooth(0, 1, _from_edge(at, anchors, side, EDGE))
         forward = cm(parts["forward"]) * _rounded(at)
         cheeks = _lips(at, anchors, 0.45, 0.5, 2.8) * _beside_nose(at, anchors)

@@ -170,6 +170,8 @@ HIDDEN = 0.01
 CONTACT, CONTACT_DARKNESS, CONTACT_WARM, CONTACT_ENDS = 0.022, 0.5, 0.35, 0.16
 """u and shares: how wide and dark the shadow is where lips meet that were apart in the portrait, which has no line there, how
 much redder than it is dark, and how much of the mouth's width it takes to end; judgement."""
+SHOWS = (0.008, 0.05)
+"""u between the lips from which on teeth begin to be seen, and where they wholly are: light hardly comes through a slit."""
 DEEP = 1.4
 """Of the dark inside: the colour of teeth without light; judgement."""
 UNDER_TEETH = 0.5
@@ -190,9 +192,11 @@ TONGUE_BEHIND = 0.03
 FURROW = 0.03
 """u from a tongue's middle over which its furrow ends."""
 ROUGH, ROUGHNESS = 0.018, 0.04
-"""u between the bumps of a tongue (2 mm), and share of its light by which they differ; judgement."""
-GLEAM, COATED = 0.55, 0.3
-"""How white its wet light is, and how pale the back of a tongue is coated; judgement."""
+"""u between the bumps of a tongue (1.6 mm), and share of its light by which they differ; judgement."""
+GLEAM, BROKEN = 0.55, 10.0
+"""How white its wet light is, and how much more than the rest that differs from bump to bump; judgement."""
+COATED, COAT = 0.3, 1.1
+"""How much of a tongue's back is coated, and how bright that is beside the flesh; judgement."""
 TONGUE_WAY = np.array([0.0, -0.9, 0.4])
 """Where it goes, along the head's axes."""
 LINE_POINTS = 17
@@ -283,7 +287,7 @@ def paint(
     t, v = mouth.axes.coordinates(places)
     gone = _jaw_gone(mouth, motion)
     lower = _lower_row(mouth, t, v, gone)
-    shows = smoothstep(0.008 * mouth.u, 0.05 * mouth.u, parted.upper + parted.lower)
+    shows = smoothstep(SHOWS[0] * mouth.u, SHOWS[1] * mouth.u, parted.upper + parted.lower)
     rounded = motion[:, INDEX["mouthFunnel"], None, None].clamp(0, 1)
     between = _inside(mouth, parted, lower, shows, 1 - ROUNDED_HIDES * rounded)
     light = _ramp(parted.upper, 0.0, SHADOW * mouth.u) * (1 - SHADOWED) + SHADOWED
@@ -315,7 +319,7 @@ def paint(
         warm = CONTACT_WARM / max(mouth.dark)
         out = out * (1 - (CONTACT_DARKNESS * near * met)[:, None] * (1 - warm * _rgb(mouth.dark, out)))
     tongue = motion[:, INDEX["tongueOut"], None, None]
-    if not bool((tongue > 0).any()):  # as nearly always
+    if tongue.device.type == "cpu" and not bool((tongue > 0).any()):  # as nearly always; a GPU would have to be waited for
         return out
     free = 1 - cover[:, 0] * parted.hole  # it comes out below the upper teeth
     return _tongue_out(mouth, parted, lower, out, tongue, free)
@@ -360,8 +364,8 @@ def _lower_row(mouth: Mouth, t: Tensor, v: Tensor, gone: Tensor) -> _LowerRow:
 
 
 def _inside(mouth: Mouth, parted: Parted, lower: _LowerRow, shows: Tensor, free: Tensor) -> Tensor:
-    """The colours of the open mouth behind the upper teeth, [batch, 3, height, width]; teeth show in a wide gap only, as far as
-    the lower lip leaves them `free`."""
+    """The colours of the open mouth behind the upper teeth, [batch, 3, height, width]; lower teeth are seen as far as the lower
+    lip leaves them `free`."""
     u = mouth.u
     soft = max(1.2, 0.012 * u)
     enamel, flesh, dark = (_rgb(colour, shows) for colour in (mouth.enamel, mouth.flesh, mouth.dark))
@@ -431,10 +435,12 @@ def _tongue_out(mouth: Mouth, parted: Parted, lower: _LowerRow, seen: Tensor, ou
         0.68 + 0.32 * _ramp(depth, 0.0, 0.09 * u)
     )
     lit = lit * (0.35 + 0.65 * _ramp(parted.upper, 0.0, 0.16 * u))
-    wet = (GLEAM * lit * shine * (1 + 10 * bumps))[:, None]
+    wet = (GLEAM * lit * shine * (1 + BROKEN * bumps))[:, None]
     flesh = _rgb(mouth.flesh, lit)
-    coated = flesh + (COATED * (1 - flank.clamp_max(1)) * (1 - over))[:, None] * (flesh.mean(dim=1, keepdim=True) * 1.1 - flesh)
-    return seen + shape[:, None] * (coated * lit[:, None] + wet - seen)
+    coated = flesh + (COATED * (1 - flank.clamp_max(1)) * (1 - over))[:, None] * (
+        COAT * flesh.mean(dim=1, keepdim=True) - flesh
+    )
+    return seen + shape[:, None] * ((coated * lit[:, None] + wet).clamp_max(1) - seen)
 
 
 def _bumps(x: Tensor, y: Tensor, u: float) -> Tensor:

@@ -99,9 +99,9 @@ NARROWED, PLUMP = 0.5, 0.4
 """Of a smile that is taken back: how much of mouthStretch is as well, which brings the corners nearer to each other, and how
 much of mouthPucker is done, which makes lips full again that the smile had drawn thin."""
 ARCH, MOST_LEVELLED = 0.0, 0.85
-"""u by which corners lie above where the lips meet once they are relaxed (0.008 to 0.027 in faces at rest, of which little is
-taken, as cheeks and folds keep some of the smile), and the most of mouthFrown that draws them down to it. Lips that close over
-teeth meet along a curve between their edges, which sags more than the smile has raised the corners."""
+"""u by which corners lie above where the lips meet once they are relaxed (0.008 to 0.027 in faces at rest; none here, as cheeks
+and folds keep some of the smile), and the most of mouthFrown that draws them down to it. Lips that close over teeth meet along
+a curve between their edges, which sags more than the smile has raised the corners."""
 BEYOND_MIDDLE = 0.85
 """Of what smile and frown do to the corners: how much of it the middle of the mouth does not do as well."""
 YIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"mouthSmile": ("mouthFrown", "mouthStretch", "mouthPucker")})
@@ -260,7 +260,7 @@ def acting(found: Neutral, *, relaxed: bool) -> Acting:
     given = relaxing(found) if relaxed else {}
     lowered = _lowered(found, given)
     taken = given | dict.fromkeys(both_sides("mouthUpperUp"), -lowered)
-    shapes = {stem for yielding in YIELDS.values() for stem in yielding}  # level corners are no frown
+    shapes = {stem for yielding in YIELDS.values() for stem in yielding if len(both_sides(stem)) > 1}  # level corners: no frown
     left = np.ones(len(NAMES), np.float32)
     for stem, (cause, less) in LESS.items():
         for name in both_sides(stem):
@@ -291,7 +291,9 @@ def relaxing(found: Neutral) -> dict[str, float]:
     for side in SIDES:
         given[f"mouthFrown{side}"] = drawn
         given[f"mouthStretch{side}"] = NARROWED * given[f"mouthSmile{side}"]
-    given["mouthPucker"] = -PLUMP * given["mouthSmileLeft"]
+    # Lips that hardly part are left as they are, and a pucker closes lips.
+    left = _ramp(SLIT, PARTED, found.gap) * (1 - _ramp(PARTED, SHUT, found.gap))
+    given["mouthPucker"] = -PLUMP * (1 - left) * given["mouthSmileLeft"]
     for name, sure, angle in zip(("eyeYaw", "eyePitch"), (SURE_YAW, SURE_PITCH), found.gaze, strict=True):
         back = float(np.sign(angle)) * min(AVERTED, max(0.0, abs(angle) - sure))
         given.update({f"{name}{side}": -back for side in SIDES})

@@ -7,7 +7,8 @@ expression from none, where skin without a line shows no motion.
 
 Rules
 - It comes with the first twentieth of a muscle's motion and hardly grows from there: then folds take over.
-- It is read off the muscles' own fields, and ends where they end. Hair has none.
+- It is read off the muscles' own fields, with that of the lips' seal where a muscle brings it about, and ends where they end.
+  Hair has none.
 - It comes from nothing: at a thousandth of the motion it is less than a thousandth of itself.
 """
 
