@@ -75,14 +75,20 @@ ROWS: Mapping[str, Row] = {
         all_good("{:.1%}"),
         False,
     ),
-    "seen, face": (
+    "seen": (
         "direction and slope right for >= 80 % of landmarks, on 6 of 8",
+        lambda looked: moving.share_followed(looked.subject, looked.sights),
+        portraits_good(6 / 8),
+        True,
+    ),
+    "seen, face": (
+        "the same of all channels but the head's",
         lambda looked: moving.share_followed(looked.subject, looked.sights, head=False),
         portraits_good(6 / 8),
         True,
     ),
     "seen, head": (
-        "the same of the head's channels",
+        "the same of the head's channels alone",
         lambda looked: moving.share_followed(looked.subject, looked.sights, head=True),
         portraits_good(6 / 8),
         True,

@@ -191,14 +191,14 @@ def following(sight: Sight) -> Following:
     return Following(slope, np.rad2deg(np.arccos(np.clip(along, -1, 1))))
 
 
-def share_followed(subject: Subject, sights: list[Sight], *, head: bool) -> list[Finding]:
-    """The share of all landmarks of all channels that seem to go as predicted."""
-    good = [following(sight).good for sight in sights if sight.case.head == head]
+def share_followed(subject: Subject, sights: list[Sight], *, head: bool | None = None) -> list[Finding]:
+    """The share of all landmarks that seem to go as predicted: of all channels, of the head's, or of all but these."""
+    good = [following(sight).good for sight in sights if head is None or sight.case.head == head]
     every = np.concatenate(good) if good else np.empty(0)
     if not every.size:
         return []
     share = float(every.mean())
-    return [Finding(subject.name, "head" if head else "face", share, share >= 0.8)]
+    return [Finding(subject.name, {None: "all", True: "head", False: "face"}[head], share, share >= 0.8)]
 
 
 def followed_by_channel(subject: Subject, sights: list[Sight]) -> list[Finding]:

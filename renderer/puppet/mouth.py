@@ -316,7 +316,7 @@ def paint(
         met = sealed(motion)[:, None, None] * _ramp(parted.upper + parted.lower, 0.03 * mouth.u, 0.0)
         t, _ = mouth.axes.coordinates(ways[0])
         met = met * smoothstep(0.0, CONTACT_ENDS, t) * smoothstep(1.0, 1 - CONTACT_ENDS, t)
-        warm = CONTACT_WARM / max(mouth.dark)
+        warm = CONTACT_WARM / max(*mouth.dark, 1e-6)
         out = out * (1 - (CONTACT_DARKNESS * near * met)[:, None] * (1 - warm * _rgb(mouth.dark, out)))
     tongue = motion[:, INDEX["tongueOut"], None, None]
     if tongue.device.type == "cpu" and not bool((tongue > 0).any()):  # as nearly always; a GPU would have to be waited for
