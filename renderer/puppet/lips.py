@@ -53,7 +53,7 @@ OVERLAP = 0.012
 """u by which lips that were open overlap once they are closed, so that nothing is left between them."""
 THINNEST = 0.04
 """u: as thick a lip counts at least; of one that shows no red, the skin along it is drawn in."""
-EDGE = 0.02
+EDGE = 0.0125
 """u of a lip that moves as its edge does, where edges are to meet: half a cell of the lattice on which fields are kept."""
 FARTHER = 1.06
 """Of the gap between lips: what closes it. One lip lies behind the other, so that on a head that is bent up or down the gap is
@@ -253,6 +253,13 @@ def _lips(at: Place, anchors: Anchors, above: float = 0.16, below: float = 0.30,
     return up * down * smooth(beside, 1.0, np.abs(at.t))
 
 
+def _mouth(at: Place, anchors: Anchors, above: float, below: float, beside: float) -> Field:
+    """As `_lips`, but level above and below: what moves aside would be pushed together where the lips' outline is steep."""
+    high, low = (_line(anchors, ids)[:, 1] for ids in (UPPER_OUTER, LOWER_OUTER))
+    up, down = smooth(above, 0.0, at.y - high.max()), smooth(below, 0.0, low.min() - at.y)
+    return up * down * smooth(beside, 1.0, np.abs(at.t))
+
+
 def _half(at: Place, anchors: Anchors, sign: float) -> Field:
     """As `anatomy.half`, of the lips: their middle is not the face's on a mouth that is seen from the side."""
     middle = float(anchors.points[list(LIPS_MIDDLE), 0].mean())
@@ -326,7 +333,7 @@ def pucker(parts: Parts) -> Muscle:
 def mouth_sideways(sign: float, parts: Parts) -> Muscle:
     @joined
     def muscle(at: Place, anchors: Anchors, _side: int) -> Weights:
-        weight = _lips(at, anchors, 0.28, 0.42, 2.3)
+        weight = _mouth(at, anchors, 0.26, 0.36, 2.2)
         toward = 1 + 0.25 * np.clip(sign * at.t, -1, 1)
         up = cm(parts["up"]) * weight * np.clip(sign * at.t, 0, 1)
         return sign * cm(parts["aside"]) * weight * toward, up, nothing(at)

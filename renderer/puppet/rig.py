@@ -37,7 +37,7 @@ from renderer.puppet.sampling import coarser, finer
 from renderer.puppet.tiles import Compact, Grid
 
 HEAD_CELL = 0.078
-FACE_CELL = 0.04
+FACE_CELL = 0.025
 """u between the nodes of the head's lattice at most, and of the face's."""
 CELLS = (2, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 """Pixels of a cell of the head's lattice: squares of whole cells then have rows of whole vectors."""
