@@ -103,7 +103,7 @@ def find_mouth(picture: NDArray[np.float32], mesh: Points, frame: HeadFrame, tab
     own = colour(0.72, 0.36, 0.33, 0.5, 0.25 + 0.95 * light)
     red, green, blue = (float(c) for c in 0.5 * np.array(own) + 0.5 * lip)
     flesh = (red, green, blue)
-    enamel = colour(0.98, 0.95, 0.87, 0.45, min(0.86, 0.36 + 0.66 * light))
+    enamel = colour(0.97, 0.95, 0.91, 0.3, min(0.86, 0.36 + 0.66 * light))
     gum = colour(0.66, 0.41, 0.39, 0.35, 0.15 + 0.75 * light)
     box = axes.box((-0.22, 1.22), (0.17 * u, -0.6 * u))
     shown = find_shown(picture, axes, edges, u, gum, box) if gap > SURELY_OPEN * u else None
@@ -170,6 +170,8 @@ HIDDEN = 0.01
 CONTACT, CONTACT_DARKNESS, CONTACT_WARM, CONTACT_ENDS = 0.022, 0.5, 0.35, 0.16
 """u and shares: how wide and dark the shadow is where lips meet that were apart in the portrait, which has no line there, how
 much redder than it is dark, and how much of the mouth's width it takes to end; judgement."""
+LEFT = 0.015
+"""u of the lips' motion over which what the portrait shows between them gives way to what is painted there."""
 SHOWS = (0.008, 0.05)
 """u between the lips from which on teeth begin to be seen, and where they wholly are: light hardly comes through a slit."""
 DEEP = 1.4
@@ -308,7 +310,7 @@ def paint(
     if mouth.open:
         # As long as both lips rest here, it is the portrait itself.
         moved = ((ways[0] - places).square() + (ways[1] - places).square()).sum(dim=1, keepdim=True)
-        between = rest + smoothstep(0.0, (0.03 * mouth.u) ** 2, moved) * (between - rest)
+        between = rest + smoothstep(0.0, (LEFT * mouth.u) ** 2, moved) * (between - rest)
     lined = (parted.hole > 0) | ((parted.share > 0) & (parted.share < 1))
     out = torch.where(lined[:, None], lips + parted.hole[:, None] * (between - lips), skin)
     if mouth.shown is not None:
