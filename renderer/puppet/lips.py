@@ -63,7 +63,7 @@ STAYS = 0.4
 NARROWS = 0.34
 """Of the jaw's way down: how much comes inward what follows it half a u beside the middle. Corners take part in half of it, so
 that a mouth that is open to 1 has lost about 8 % of its width."""
-NOSE_HIGH, NOSE_WIDE = (-0.22, 0.08), (2.6, 0.9)
+NOSE_HIGH, NOSE_WIDE = (-0.24, 0.1), (3.0, 0.9)
 """u above the nose's lower end, and shares of its half width, over which skin begins to belong to the nose: widely, as it would
 be pushed together in between; judgement."""
 BESIDE = 0.1
@@ -333,8 +333,8 @@ def pucker(parts: Parts) -> Muscle:
 def mouth_sideways(sign: float, parts: Parts) -> Muscle:
     @joined
     def muscle(at: Place, anchors: Anchors, _side: int) -> Weights:
-        weight = _mouth(at, anchors, 0.26, 0.36, 2.2)
-        toward = 1 + 0.25 * np.clip(sign * at.t, -1, 1)
+        weight = _mouth(at, anchors, 0.22, 0.3, 2.2)
+        toward = 1 + 0.12 * np.clip(sign * at.t, -1, 1)
         up = cm(parts["up"]) * weight * np.clip(sign * at.t, 0, 1)
         return sign * cm(parts["aside"]) * weight * toward, up, nothing(at)
 
