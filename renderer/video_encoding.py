@@ -86,8 +86,8 @@ class Coding:
         return self.pixels.startswith("yuva")
 
 
-# Without x264's macroblock tree, which saves on what passes at once: a micro-expression of one frame would be lost. In pictures
-# of fewer than some hundred macroblocks it also reads memory that nobody wrote, so that the same frames give other bytes.
+# Without x264's macroblock tree, which saves on what passes at once: of micro-expressions, each of one frame, it lost one in
+# thirty. In pictures of few macroblocks it also reads memory that nobody wrote: the same frames give other bytes.
 _H264 = MappingProxyType({"preset": "veryfast", "crf": "15", "mbtree": "0"})
 _VP9 = MappingProxyType({"crf": "20", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"})
 _PRORES = MappingProxyType({"profile": "4444", "alpha_bits": "16", "vendor": "apl0"})

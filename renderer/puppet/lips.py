@@ -63,6 +63,9 @@ STAYS = 0.4
 NARROWS = 0.34
 """Of the jaw's way down: how much comes inward what follows it half a u beside the middle. Corners take part in half of it, so
 that a mouth that is open to 1 has lost about 8 % of its width."""
+OVAL, HANGING = 2.4, 2.0
+"""How broad the middle of a lip is that comes free of the corners, as a power: of most lips, and of the lower one of a jaw that
+drops, which hangs rounder (2 is a parabola); judgement."""
 NOSE_HIGH, NOSE_WIDE = (-0.24, 0.1), (3.0, 0.9)
 """u above the nose's lower end, and shares of its half width, over which skin begins to belong to the nose: widely, as it would
 be pushed together in between; judgement."""
@@ -119,10 +122,9 @@ def _beside(at: Place, anchors: Anchors) -> Field:
     return found
 
 
-def _along(at: Place, side: int) -> Field:
-    """1 in the middle of the mouth, 0 at the corners: how much of a lip is free of them when the jaw drops, so that the
-    mouth becomes an oval. The lower one is rounder."""
-    profile: Field = 1 - np.abs(np.clip(at.t, -1, 1)) ** (2.4 if side == UPPER else 2.0)
+def _along(at: Place, broad: float = OVAL) -> Field:
+    """1 in the middle of the mouth, 0 at the corners: how much of a lip is free of them, the more `broad` the farther out."""
+    profile: Field = 1 - np.abs(np.clip(at.t, -1, 1)) ** broad
     return profile
 
 
@@ -135,7 +137,7 @@ def _jaw(at: Place, anchors: Anchors, side: int) -> Field:
     level = float(anchors.corners[:, 1].mean()) - at.y
     width = float(np.abs(anchors.points[list(FACE_OVAL)][:, 0]).max())
     weight = smooth(-0.24, 0.25, level)
-    free = _along(at, side) * _beyond(at, anchors, side)
+    free = _along(at, OVAL if side == UPPER else HANGING) * _beyond(at, anchors, side)
     weight = weight * (1 - free) if side == UPPER else weight + (1 - weight) * free
     away = np.clip(1 - at.outside / NECK, 0, 1)
     # The lips' own weights end well below the nose, whatever the corners do.
@@ -175,7 +177,7 @@ def jaw_sideways(sign: float, parts: Parts) -> Muscle:
         weight = _jaw(at, anchors, side)
         x, y, _ = _aside(sign, parts)
         if side == UPPER:
-            weight = weight + parts["upper"] * (1 - weight) * _lips(at, anchors, 0.16, 9.0, 1.6) * _along(at, UPPER)
+            weight = weight + parts["upper"] * (1 - weight) * _lips(at, anchors, 0.16, 9.0, 1.6) * _along(at)
         lips = _lips(at, anchors, *((0.16, 9.0) if side == UPPER else (9.0, 0.3)), 1.2) * _beyond(at, anchors, side)
         slid = x * weight * _slope(at, anchors)
         return x * weight, y * weight + slid * lips, nothing(at)
@@ -288,7 +290,7 @@ def funnel(parts: Parts) -> Muscle:
         forward = cm(parts["forward"]) * _rounded(at)
         return (
             _inward(at, anchors, parts["in"]) * _lips(at, anchors, 0.4, 0.42, 2.5) * _beside_nose(at, anchors),
-            apart * _along(at, UPPER) * lips * bulge,
+            apart * _along(at) * lips * bulge,
             forward * lips,
         )
 
@@ -321,7 +323,7 @@ def pucker(parts: Parts) -> Muscle:
     def muscle(at: Place, anchors: Anchors, side: int) -> Weights:
         lips = _lips(at, anchors, 0.2, 0.34)
         # The edges, along which lips meet, stay; the outer ends of a full lip are no narrower than its middle.
-        fuller = (1 if side == UPPER else -1) * cm(parts["fuller"]) * _along(at, UPPER)
+        fuller = (1 if side == UPPER else -1) * cm(parts["fuller"]) * _along(at)
         fuller = fuller * smooth(0, 1, _from_edge(at, anchors, side, EDGE))
         forward = cm(parts["forward"]) * _rounded(at)
         cheeks = _lips(at, anchors, 0.45, 0.5, 2.8) * _beside_nose(at, anchors)

@@ -48,8 +48,9 @@ THIN = 0.025
 """u: half the width that a strand has at most."""
 SOFT, ROOT = 0.6, 0.06
 """Alpha up to which the matte's own soft edge may be a gap before a strand's root, and u from where that is seen."""
-TUFT = 0.16
-"""u from the matte within which something broader ends that is a tuft of hair cut off by it; a thing behind goes on farther."""
+TUFT, SOLID = 0.16, 0.02
+"""u from the matte within which something broader ends that is a tuft of hair cut off by it, where a thing behind goes on; and
+u, half as wide as a gap in a tuft that belongs to it."""
 GAP = 0.03
 """u: how far from each other pieces of one strand may lie that a picture shows in parts."""
 PLAIN = 0.12
@@ -188,7 +189,7 @@ def strands(picture: Picture, alpha: Matte, u: float) -> tuple[Matte, NDArray[np
     outside = ((inside < 0.02) & ~hair).astype(np.float32)
     rough = _blurred(np.abs(free - plain).mean(axis=2) * outside, 0.25 * unit) / (_blurred(outside, 0.25 * unit) + 0.01)
     sure = thin * _resized(_smooth(ROUGH[1], ROUGH[0], rough), width, height)
-    whole = cv2.morphologyEx(np.maximum(sure, alpha), cv2.MORPH_CLOSE, _disc(0.02 * u))
+    whole = cv2.morphologyEx(np.maximum(sure, alpha), cv2.MORPH_CLOSE, _disc(SOLID * u))
     sure = np.where(tuft, np.maximum(sure, whole), sure)
     found = np.where(_joined(sure > 0.1, alpha >= SOFT) & (sure > alpha), sure, 0).astype(np.float32)
     found[(person > 0) & (_distance((found > 0.3) & (person == 0)) > ROOT * u)] = 0

@@ -456,6 +456,6 @@ def _bumps(x: Tensor, y: Tensor, u: float) -> Tensor:
 
 
 def _wave(x: Tensor) -> Tensor:
-    """0 at whole numbers, 1 halfway between, in parabolas: a sine would round otherwise in odd places of a batch."""
+    """0 at whole numbers, 1 halfway between, in parabolas: the same to the last bit wherever in a batch."""
     part = x - x.floor()
     return 4 * part * (1 - part)

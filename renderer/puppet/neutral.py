@@ -292,8 +292,8 @@ def relaxing(found: Neutral) -> dict[str, float]:
         given[f"mouthFrown{side}"] = drawn
         given[f"mouthStretch{side}"] = NARROWED * given[f"mouthSmile{side}"]
     # Lips that hardly part are left as they are, and a pucker closes lips.
-    left = _ramp(SLIT, PARTED, found.gap) * (1 - _ramp(PARTED, SHUT, found.gap))
-    given["mouthPucker"] = -PLUMP * (1 - left) * given["mouthSmileLeft"]
+    slit = _ramp(SLIT, PARTED, found.gap) * (1 - _ramp(PARTED, SHUT, found.gap))
+    given["mouthPucker"] = -PLUMP * (1 - slit) * given["mouthSmileLeft"]
     for name, sure, angle in zip(("eyeYaw", "eyePitch"), (SURE_YAW, SURE_PITCH), found.gaze, strict=True):
         back = float(np.sign(angle)) * min(AVERTED, max(0.0, abs(angle) - sure))
         given.update({f"{name}{side}": -back for side in SIDES})
